@@ -1,0 +1,1 @@
+"""Complete, runnable configs, one per case; env/ holds where they run."""

@@ -1,0 +1,1 @@
+"""What users fork: one folder per case, copied by `waze-tfx new`."""

@@ -1,0 +1,3 @@
+"""Config + preprocessing_fn + model builder -> a complete TFX pipeline."""
+
+__version__ = "0.1.0"
