@@ -1,0 +1,82 @@
+"""FileExampleGen's TFX skin: reads the config, runs one Beam pipeline over the input files, sets the artifact's properties.
+
+Used by pipelines/ in place of TFX's CsvExampleGen. All decisions are in logic.py. Imports TFX and Beam; not
+google.cloud.aiplatform, which `tfx.v1` would.
+"""
+
+import json
+import os
+from typing import Any
+
+import apache_beam as beam
+from tfx.components.util import examples_utils
+from tfx.dsl.component.experimental.annotations import BeamComponentParameter, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_artifacts
+
+from waze_data_tfx.components.file_example_gen import logic
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.errors import DataError
+
+PARTS = ".parts"
+
+
+@component(use_beam=True)
+def FileExampleGen(  # noqa: D417, N802 - the type hints are TFX's declaration of the component
+    config: Parameter[str],
+    data_fingerprint: Parameter[str],
+    examples: OutputArtifact[standard_artifacts.Examples],
+    beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
+) -> None:
+    """Read `data.input`, apply the rules, split by hash and write tf.Examples and rows.json.
+
+    Args:
+        config: the resolved config as JSON.
+        data_fingerprint: identity of the input's content; it only makes the cache key.
+        examples: receives one gzip TFRecord per input file and split, and the counts in rows.json.
+
+    Raises:
+        DataError: the rows cannot be used; see `logic.summarise`.
+    """
+    settings = Config.model_validate_json(config)
+    names = list(settings.data.split.buckets)
+    examples.split_names = artifact_utils.encode_split_names(names)
+    folders = {name: artifact_utils.get_split_uri([examples], name) for name in names}
+    plan = logic.make_plan(settings, folders)
+    parts = os.path.join(examples.uri, PARTS)
+    for folder in (parts, *folders.values()):
+        fileio.makedirs(folder)
+    _run(beam_pipeline, plan, parts)
+    rows = logic.summarise(settings, [_read_part(parts, i) for i in range(len(plan.files))])
+    fileio.rmtree(parts)
+    with fileio.open(os.path.join(examples.uri, logic.ROWS_FILE), "w") as opened:
+        opened.write(json.dumps(rows, indent=2) + "\n")
+    examples.span, examples.version = 0, 0
+    examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+    examples_utils.set_file_format(examples, "tfrecords_gzip")
+
+
+def _run(pipeline: Any, plan: logic.Plan, parts: str) -> None:
+    with pipeline:
+        numbers = pipeline | "Files" >> beam.Create(range(len(plan.files)), reshuffle=len(plan.files) > 1)
+        _ = numbers | "WriteShards" >> beam.Map(_write_part, plan, parts)
+
+
+def _write_part(number: int, plan: logic.Plan, parts: str) -> None:
+    """Write one file's shards, and its counts or the user's mistake: Beam would lose the type of an exception."""
+    try:
+        part = {"counts": logic.counts_to_json(logic.write_shard(plan, number))}
+    except DataError as error:
+        part = {"error": error.message, "hint": error.hint}
+    with fileio.open(os.path.join(parts, f"{number:05d}.json"), "w") as opened:
+        opened.write(json.dumps(part))
+
+
+def _read_part(parts: str, number: int) -> logic.Counts:
+    with fileio.open(os.path.join(parts, f"{number:05d}.json"), "r") as opened:
+        part = json.loads(opened.read())
+    if "error" in part:
+        raise DataError(part["error"], hint=part["hint"])
+    return logic.counts_from_json(part["counts"])

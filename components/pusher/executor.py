@@ -1,0 +1,57 @@
+"""Pusher's executor: unwraps TFX's artifacts, calls logic.py and marks the pushed model as TFX's executor does.
+
+TFX instantiates it by its dotted path. Stands in for TFX's, which writes a timestamped folder in place, so that a kill or a full
+disk leaves half a model where a server picks it up.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.components.pusher import executor as tfx_executor
+from tfx.types import artifact_utils
+from tfx.types import standard_component_specs as specs
+from tfx.utils import io_utils, json_utils
+
+from waze_data_tfx.components.pusher import logic
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.errors import RunFailed
+
+
+class Executor(tfx_executor.Executor):
+    """Publishes a blessed model as the next version of `push.directory`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Push if blessed; otherwise mark the artifact as not pushed and write nothing.
+
+        Raises:
+            RunFailed: the copy differs from the model that was evaluated, or another writer came between.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
+        blessing = artifact_utils.get_single_instance(input_dict[specs.MODEL_BLESSING_KEY])
+        if not self.CheckBlessing(input_dict):
+            self._MarkNotPushed(pushed)
+            print(f"Pusher: not pushed: the model is not blessed; see {Path(blessing.uri) / logic.VERDICT_FILE}", flush=True)
+            return
+        _check_same_model(artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY]), blessing)
+        config = Config.model_validate_json(json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY])["config"])
+        directory = config.push.directory
+        if directory is None:
+            raise RunFailed("push.directory: expected an absolute path; received none", hint="read the config with config.load")
+        model_path = self.GetModelPath(input_dict)
+        outcome = logic.push(Path(model_path), Path(blessing.uri), directory, keep=config.push.keep)
+        io_utils.copy_dir(model_path, pushed.uri)
+        self._MarkPushed(pushed, pushed_destination=str(directory / str(outcome.version)), pushed_version=str(outcome.version))
+        print(f"Pusher: {outcome.line}", flush=True)
+
+
+def _check_same_model(model: types.Artifact, blessing: types.Artifact) -> None:
+    blessed = blessing.get_string_custom_property("current_model")
+    if blessed != model.uri:
+        raise RunFailed(f"{blessing.uri}: the blessing is another model's; received {model.uri}; expected {blessed}")

@@ -1,0 +1,59 @@
+"""What a node of a graph is, as plain data: enough to plan, to show and to compute cache keys without importing TFX."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node: what it waits for and everything that its outputs depend on.
+
+    Attributes:
+        id: name in the pipeline, in MLMD and in the artifact paths.
+        upstream: ids of the nodes it waits for.
+        settings: the part of the config that matters to it.
+        library: folders or modules of this package whose source matters to it, relative to the package.
+        user_code: the user's files (with their local imports) that it runs.
+        data: input files whose content it reads.
+        resolves_baseline: whether its outputs depend on which model was blessed last.
+        reads_rows: whether a change of the input rows changes what it does; only for display.
+    """
+
+    id: str
+    upstream: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    library: tuple[str, ...] = ()
+    user_code: tuple[Path, ...] = ()
+    data: tuple[Path, ...] = ()
+    resolves_baseline: bool = False
+
+
+def ordered(nodes: tuple[Node, ...]) -> dict[str, Node]:
+    """Return the nodes by id, checked to stand after everything they wait for."""
+    known: dict[str, Node] = {}
+    for node in nodes:
+        missing = [u for u in node.upstream if u not in known]
+        if missing or node.id in known:
+            raise ValueError(f"graph: {node.id} stands before {missing} or twice")
+        known[node.id] = node
+    return known
+
+
+def downstream_of(nodes: Mapping[str, Node], start: str) -> set[str]:
+    """Return `start` and every node that waits for it, directly or not."""
+    reached = {start}
+    for node in nodes.values():
+        if reached & set(node.upstream):
+            reached.add(node.id)
+    return reached
+
+
+def upstream_of(nodes: Mapping[str, Node], end: str) -> set[str]:
+    """Return `end` and every node that it waits for, directly or not."""
+    reached = {end}
+    for node in reversed(nodes.values()):  # type: ignore[call-overload]
+        if node.id in reached:
+            reached.update(node.upstream)
+    return reached

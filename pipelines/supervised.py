@@ -1,0 +1,144 @@
+"""The supervised graph: rows to a blessed, pushed model.
+
+`nodes` describes it without TFX, for plans and cache keys; `build` makes the TFX pipeline of the same nodes (a test holds
+the two against each other). Neither reads or runs anything.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.data.sources import input_files
+from waze_data_tfx.pipelines.graph import Node
+
+if TYPE_CHECKING:
+    from tfx.dsl.components.base.base_node import BaseNode
+    from tfx.orchestration.pipeline import Pipeline
+
+PREPROCESSING_FN = "waze_data_tfx.features.entry.preprocessing_fn"
+RUN_FN = "waze_data_tfx.training.run.run_fn"
+THIS = "pipelines/supervised.py"  # how a node is wired and parametrized is part of its key
+
+
+def nodes(config: Config) -> tuple[Node, ...]:
+    """Return the graph in topological order."""
+    shared = {"task": config.task, "label": config.label, "key": config.key, "n_classes": config.n_classes}
+    code = config.code
+    schema_id = "ImportSchemaGen" if config.schema_.file else "SchemaGen"
+    schema_upstream = () if config.schema_.file else ("StatisticsGen",)
+    features = _dump(config.features)
+    columns = config.column_types()
+    return (
+        Node(
+            "ExampleGen",
+            settings={"data": _without(_dump(config.data), "input"), "columns": columns, **shared},
+            library=(THIS, "components/file_example_gen", "data"),
+            data=tuple(input_files(config)),
+        ),
+        Node("StatisticsGen", ("ExampleGen",), library=(THIS,)),
+        Node(schema_id, schema_upstream, library=(THIS,), data=(config.schema_.file,) if config.schema_.file else ()),
+        Node("ExampleValidator", ("StatisticsGen", schema_id), library=(THIS,)),
+        Node(
+            "Transform",
+            ("ExampleGen", schema_id),
+            settings={"features": features, **shared},
+            library=(THIS, "components/transform", "features"),
+            user_code=(code.features,) if code.features else (),
+        ),
+        Node(
+            "Trainer",
+            ("Transform", schema_id, "ExampleValidator"),
+            settings={"model": _dump(config.model), "training": _dump(config.training), "features": features, **shared},
+            library=(THIS, "training", "models", "features/inputs.py"),
+            user_code=(code.model,) if code.model else (),
+        ),
+        Node("Resolver", ("Trainer",), settings={"baseline": config.evaluation.baseline}, resolves_baseline=True),
+        Node(
+            "Evaluator",
+            ("ExampleGen", "Trainer", "Resolver"),
+            settings={"evaluation": _dump(config.evaluation), **shared},
+            library=(THIS, "components/evaluator", "evaluation"),
+            resolves_baseline=True,
+        ),
+        Node(
+            "Pusher",
+            ("Trainer", "Evaluator"),
+            settings={"push": _dump(config.push)},
+            library=(THIS, "components/pusher", "versions.py"),
+        ),
+    )
+
+
+def build(config: Config, *, data_fingerprint: str) -> "Pipeline":
+    """Return the TFX pipeline; its IR differs between runs only in the run id.
+
+    TFX's own cache is off: its key holds neither the user's code nor the content of the input, so `runners.cache` decides.
+    """
+    from tfx.orchestration import metadata, pipeline
+
+    assert config.root is not None
+    components = _components(config, data_fingerprint)
+    sqlite = config.env.metadata.sqlite
+    return pipeline.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(config.root / "artifacts"),
+        components=components,
+        enable_cache=False,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(sqlite)),
+        beam_pipeline_args=list(config.env.beam_args),
+    )
+
+
+def _components(config: Config, data_fingerprint: str) -> "list[BaseNode]":
+    from tfx import components as tfx_components
+    from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+    from tfx.dsl.components.common.resolver import Resolver
+    from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
+    from tfx.proto import trainer_pb2
+    from tfx.types import channel, standard_artifacts
+
+    from waze_data_tfx.components.evaluator import Evaluator
+    from waze_data_tfx.components.file_example_gen import FileExampleGen
+    from waze_data_tfx.components.pusher import Pusher
+    from waze_data_tfx.components.transform import Transform
+
+    text = config.model_dump_json(by_alias=True)
+    example_gen = FileExampleGen(config=text, data_fingerprint=data_fingerprint).with_id("ExampleGen")
+    examples = example_gen.outputs["examples"]
+    statistics_gen = tfx_components.StatisticsGen(examples=examples)
+    if config.schema_.file:
+        schema_gen: Any = ImportSchemaGen(schema_file=str(config.schema_.file))
+    else:
+        schema_gen = tfx_components.SchemaGen(statistics=statistics_gen.outputs["statistics"], infer_feature_shape=False)
+    schema = schema_gen.outputs["schema"]
+    validator = tfx_components.ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
+    transform = Transform(
+        examples=examples, schema=schema, preprocessing_fn=PREPROCESSING_FN, custom_config={"config": text}
+    )
+    trainer = tfx_components.Trainer(
+        run_fn=RUN_FN,
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema,
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config={"config": text},
+    )
+    trainer.add_upstream_node(validator)
+    resolver = Resolver(
+        strategy_class=LatestBlessedModelStrategy,
+        model=channel.Channel(type=standard_artifacts.Model),
+        model_blessing=channel.Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id("Resolver")
+    resolver.add_upstream_node(trainer)
+    model = trainer.outputs["model"]
+    evaluator = Evaluator(examples=examples, model=model, baseline_model=resolver.outputs["model"], config=text)
+    pusher = Pusher(model=model, model_blessing=evaluator.outputs["blessing"], custom_config={"config": text})
+    return [example_gen, statistics_gen, schema_gen, validator, transform, trainer, resolver, evaluator, pusher]
+
+
+def _dump(section: Any) -> dict[str, Any]:
+    return section.model_dump(mode="json", by_alias=True)
+
+
+def _without(values: dict[str, Any], key: str) -> dict[str, Any]:
+    return {k: v for k, v in values.items() if k != key}

@@ -1,0 +1,1 @@
+"""Taxi ETA: regression."""

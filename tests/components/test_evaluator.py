@@ -1,0 +1,296 @@
+"""The Evaluator on four rows and hand-made SavedModels; every expected number is worked beside its assertion."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+tf = pytest.importorskip("tensorflow")
+import tfx  # noqa: E402, F401
+from tfx.components.evaluator import executor as tfx_evaluator  # noqa: E402
+from tfx.types import standard_artifacts  # noqa: E402
+
+from waze_data_tfx.components.evaluator import executor, logic  # noqa: E402
+from waze_data_tfx.config.schema import Config  # noqa: E402
+from waze_data_tfx.errors import DataError  # noqa: E402
+from waze_data_tfx.evaluation import Verdict, results  # noqa: E402
+from waze_data_tfx.evaluation.measure import SignatureUnfit  # noqa: E402
+
+BEAM_ARGS = ["--runner=FnApiRunner", "--sdk_container_image=none"]  # the image name keeps TFX from building an sdist
+ROWS = [  # x, payment, label: x + 1 predicts 2, 3, 4, 5
+    (1.0, "Cash", 1.0),  # error 1
+    (2.0, "Cash", 3.0),  # error 0
+    (3.0, "Card", 8.0),  # error 4
+    (4.0, None, 5.0),  # error 0, in no slice
+]
+
+
+def _example(x, payment, label, kind):
+    feature = {"x": tf.train.Feature(float_list=tf.train.FloatList(value=[x]))}
+    if payment is not None:
+        feature["payment"] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[payment.encode()]))
+    if kind == "float":
+        feature["y"] = tf.train.Feature(float_list=tf.train.FloatList(value=[label]))
+    else:
+        feature["y"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[label]))
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+def _examples(folder, rows, kind="float"):
+    artifact = standard_artifacts.Examples()
+    artifact.uri, artifact.split_names = str(folder), '["train", "eval"]'
+    artifact.set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")
+    split = folder / "Split-eval"
+    split.mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(split / "data-00000-of-00001.gz"), "GZIP") as writer:
+        for row in rows:
+            writer.write(_example(*row, kind))
+    return artifact
+
+
+class _Served(tf.Module):
+    def __init__(self, fn, column="x", output="prediction"):
+        super().__init__()
+        self.fn, self.column, self.output = fn, column, output
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
+    def serve(self, examples):
+        x = tf.io.parse_example(examples, {self.column: tf.io.FixedLenFeature([], tf.float32)})[self.column]
+        return {self.output: self.fn(x)}
+
+
+def _model(folder, fn, number=1, **kwargs):
+    module = _Served(fn, **kwargs)
+    tf.saved_model.save(module, str(folder / "Format-Serving"), signatures={"serving_default": module.serve})
+    artifact = standard_artifacts.Model()
+    artifact.uri, artifact.id = str(folder), number
+    return artifact
+
+
+def _config(metrics, *, slices=(), task="regression", **kwargs):
+    return Config.model_validate(
+        {
+            "name": "t",
+            "task": task,
+            "label": "y",
+            "data": {"input": "x.csv"},
+            "features": {"dense": ["x"]},
+            "evaluation": {"metrics": metrics, "slices": slices, **kwargs},
+            **({"n_classes": 3} if task == "multiclass_classification" else {}),
+        }
+    )
+
+
+def _run(folder, config, examples, model, baseline=None):
+    evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
+    evaluation.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")
+    Path(evaluation.uri).mkdir(parents=True)
+    Path(blessing.uri).mkdir()
+    inputs = {"examples": [examples], "model": [model], **({"baseline_model": [baseline]} if baseline else {})}
+    context = executor.Executor.Context(beam_pipeline_args=list(BEAM_ARGS), tmp_dir=str(folder), unique_id="1")
+    executor.Executor(context).Do(
+        inputs, {"evaluation": [evaluation], "blessing": [blessing]}, {"config": config.model_dump_json(by_alias=True)}
+    )
+    verdict = Verdict.from_json((Path(evaluation.uri) / "verdict.json").read_text())
+    rows = {r["slice"]: r for r in json.loads((Path(evaluation.uri) / "metrics.json").read_text())}
+    return verdict, rows, blessing
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("evaluator")
+
+
+@pytest.fixture(scope="module")
+def examples(place):
+    return _examples(place / "examples", ROWS)
+
+
+@pytest.fixture(scope="module")
+def plus_one(place):
+    return _model(place / "plus_one", lambda x: x + 1.0, 7)
+
+
+@pytest.fixture(scope="module")
+def plus_two(place):  # predicts 3, 4, 5, 6: errors 2, 1, 3, 1: mae 7/4
+    return _model(place / "plus_two", lambda x: x + 2.0, 5)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, examples, plus_one):
+    config = _config(
+        [{"name": "mae", "upper_bound": 1.25, "absolute_change": 0.0}, {"name": "rmse"}],
+        slices=[{"columns": ["payment"], "metrics": [{"name": "mae", "upper_bound": 0.5}], "min_examples": 2}],
+    )
+    return _run(tmp_path_factory.mktemp("first"), config, examples, plus_one)
+
+
+def test_metrics_of_all_rows_and_of_slices(first):
+    _, rows, _ = first
+    overall = rows[""]["candidate"]
+    assert overall["example_count"] == 4
+    assert overall["mae"] == pytest.approx((1 + 0 + 4 + 0) / 4)
+    assert overall["mse"] == pytest.approx((1 + 0 + 16 + 0) / 4)
+    assert overall["rmse"] == pytest.approx(math.sqrt(17 / 4))
+    assert overall["mape"] == pytest.approx(100 * (1 / 1 + 0 / 3 + 4 / 8 + 0 / 5) / 4)
+    assert rows["payment=Cash"]["candidate"]["mae"] == pytest.approx((1 + 0) / 2)
+    assert rows["payment=Card"]["candidate"]["mae"] == pytest.approx(4.0)
+    assert set(rows) == {"", "payment=Cash", "payment=Card"}
+    assert rows[""]["baseline"] is None
+
+
+def test_first_run_is_blessed_and_says_that_there_is_no_baseline(first):
+    verdict, _, _ = first
+    assert verdict.status == "blessed"
+    assert verdict.baseline is None
+    assert verdict.note == "no baseline: no model was blessed before"
+    assert [(c.slice, c.passed, c.reason) for c in verdict.checks] == [
+        ("", True, "mae 1.25 <= 1.25 (bound)"),
+        ("", True, "mae 1.25: no baseline"),
+        ("payment=Card", None, "1 examples, fewer than 2: not judged"),
+        ("payment=Cash", True, "mae 0.5 <= 0.5 (bound)"),
+    ]
+
+
+def test_blessing_is_marked_as_tfx_marks_it(first, plus_one):
+    _, _, blessing = first
+    assert sorted(os.listdir(blessing.uri)) == ["BLESSED", "sample.json", "verdict.json"]
+    assert blessing.get_int_custom_property("blessed") == 1
+    assert blessing.get_string_custom_property("current_model") == plus_one.uri
+    assert blessing.get_int_custom_property("current_model_id") == 7
+
+
+def test_sample_holds_the_predictions_of_the_first_examples(first):
+    _, _, blessing = first
+    sample = json.loads((Path(blessing.uri) / "sample.json").read_text())
+    assert sample["output"] == "prediction"
+    assert sample["predictions"] == [2.0, 3.0, 4.0, 5.0]
+    assert len(sample["examples"]) == 4
+
+
+def test_worse_than_the_baseline_is_refused_without_an_exception(tmp_path, examples, plus_one, plus_two):
+    config = _config([{"name": "mae", "absolute_change": 0.25}])
+    verdict, rows, blessing = _run(tmp_path, config, examples, plus_two, baseline=plus_one)
+    assert rows[""]["candidate"]["mae"] == pytest.approx(7 / 4)
+    assert rows[""]["baseline"]["mae"] == pytest.approx(5 / 4)
+    assert verdict.status == "refused"
+    assert verdict.reasons() == ["mae rose by 0.5 (1.25 -> 1.75), allowed 0.25"]
+    assert verdict.baseline == {"uri": plus_one.uri, "id": "7"}
+    assert blessing.get_int_custom_property("blessed") == 0
+    assert blessing.get_int_custom_property("baseline_model_id") == 7
+    assert (Path(blessing.uri) / "NOT_BLESSED").exists()
+
+
+def test_baseline_that_needs_another_column_is_inconclusive_with_a_remedy(tmp_path, examples, plus_one):
+    old = _model(tmp_path / "old", lambda x: x, 3, column="gone")
+    verdict, rows, blessing = _run(tmp_path, _config([{"name": "mae", "absolute_change": 1}]), examples, plus_one, baseline=old)
+    assert verdict.status == "inconclusive"
+    assert "gone" in verdict.note
+    assert "evaluation.baseline: none" in verdict.hint
+    assert rows[""]["candidate"]["mae"] == pytest.approx(1.25)
+    assert blessing.get_int_custom_property("blessed") == 0
+
+
+def test_baseline_that_fails_only_on_a_later_row_is_inconclusive(tmp_path, plus_one):
+    examples = _examples(tmp_path / "examples", [(1.0, "Cash", 1.0)] * logic.N_SAMPLE + [(-1.0, "Cash", 1.0)])
+
+    def fails(x):
+        with tf.control_dependencies([tf.debugging.assert_positive(x, message="x must be positive")]):
+            return tf.identity(x)
+
+    verdict, _, _ = _run(tmp_path, _config([{"name": "mae", "absolute_change": 1}]), examples, plus_one, _model(tmp_path / "m", fails))
+    assert verdict.status == "inconclusive"
+    assert "serving_default failed on 33 evaluation rows" in verdict.note
+
+
+def test_forgotten_baseline_and_baseline_that_is_the_candidate(tmp_path, examples, plus_one, plus_two):
+    forget = _config([{"name": "mae", "absolute_change": 0}], baseline="none")
+    verdict, _, _ = _run(tmp_path / "forget", forget, examples, plus_two, baseline=plus_one)
+    assert (verdict.status, verdict.note) == ("blessed", "no baseline: evaluation.baseline is none")
+    same = _config([{"name": "mae", "absolute_change": 0}])
+    verdict, _, _ = _run(tmp_path / "same", same, examples, plus_one, baseline=plus_one)
+    assert (verdict.status, verdict.note) == ("blessed", "no baseline: the latest blessed model is this one")
+
+
+def test_predictions_that_are_not_numbers_refuse(tmp_path, examples):
+    bad = _model(tmp_path / "bad", lambda x: tf.where(x > 3.0, float("nan"), x))
+    verdict, _, _ = _run(tmp_path, _config([{"name": "mae", "upper_bound": 100}]), examples, bad)
+    assert verdict.status == "refused"
+    assert verdict.reasons() == ["1 rows get a prediction that is not a finite number"]
+
+
+def test_candidate_without_the_output_fails_and_names_what_it_has(tmp_path, examples):
+    model = _model(tmp_path / "m", lambda x: x, output="predictions")
+    with pytest.raises(SignatureUnfit, match="unknown output 'prediction'; known: predictions; did you mean 'predictions'"):
+        _run(tmp_path, _config([{"name": "mae", "upper_bound": 1}]), examples, model)
+
+
+def test_empty_split_is_a_data_error(tmp_path, plus_one):
+    with pytest.raises(DataError, match="split 'eval' has no rows"):
+        _run(tmp_path, _config([{"name": "mae", "upper_bound": 1}]), _examples(tmp_path / "examples", []), plus_one)
+
+
+def test_binary_metrics(tmp_path):
+    # predictions 0.1, 0.4, 0.6, 0.8; labels 0, 1, 0, 1
+    examples = _examples(tmp_path / "examples", [(0.1, "a", 0), (0.4, "a", 1), (0.6, "b", 0), (0.8, "b", 1)], "int")
+    model = _model(tmp_path / "m", lambda x: x)
+    config = _config([{"name": "auc", "lower_bound": 0.7}], task="binary_classification")
+    verdict, rows, _ = _run(tmp_path, config, examples, model)
+    found = rows[""]["candidate"]
+    assert found["auc"] == pytest.approx(3 / 4, abs=1e-3)  # of 4 pairs only (0.4, 0.6) is in the wrong order
+    assert found["accuracy"] == pytest.approx(2 / 4)
+    assert found["precision"] == pytest.approx(1 / 2)
+    assert found["recall"] == pytest.approx(1 / 2)
+    loss = -(math.log(0.9) + math.log(0.4) + math.log(0.4) + math.log(0.8)) / 4
+    assert found["binary_crossentropy"] == pytest.approx(loss, rel=1e-4)
+    assert verdict.status == "blessed"
+
+
+def test_multiclass_metrics(tmp_path):
+    # x 0 -> scores (.7, .2, .1); x 1 -> (.2, .5, .3); labels 0, 1, 2: the last is wrong
+    table = tf.constant([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]])
+    examples = _examples(tmp_path / "examples", [(0.0, "a", 0), (1.0, "a", 1), (1.0, "b", 2)], "int")
+    model = _model(tmp_path / "m", lambda x: tf.gather([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]], tf.cast(x, tf.int32)), output="scores")
+    config = _config([{"name": "accuracy", "lower_bound": 0.6}], task="multiclass_classification")
+    verdict, rows, _ = _run(tmp_path, config, examples, model)
+    found = rows[""]["candidate"]
+    assert table.shape == (2, 3)
+    assert found["accuracy"] == pytest.approx(2 / 3)
+    assert found["categorical_crossentropy"] == pytest.approx(-(math.log(0.7) + math.log(0.5) + math.log(0.3)) / 3, rel=1e-4)
+    assert verdict.status == "blessed"
+
+
+def test_numbers_equal_those_of_tfx(tmp_path, first, examples, plus_one):
+    from tensorflow_model_analysis.proto import config_pb2
+
+    names = {"example_count": "ExampleCount", "mae": "MeanAbsoluteError", "mse": "MeanSquaredError"}
+    eval_config = config_pb2.EvalConfig(
+        model_specs=[config_pb2.ModelSpec(signature_name="serving_default", label_key="y", prediction_key="prediction")],
+        slicing_specs=[config_pb2.SlicingSpec(), config_pb2.SlicingSpec(feature_keys=["payment"])],
+        metrics_specs=[
+            config_pb2.MetricsSpec(
+                metrics=[config_pb2.MetricConfig(class_name=c, config=json.dumps({"name": n})) for n, c in names.items()]
+            )
+        ],
+    )
+    evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
+    evaluation.uri, blessing.uri = str(tmp_path / "evaluation"), str(tmp_path / "blessing")
+    context = tfx_evaluator.Executor.Context(beam_pipeline_args=list(BEAM_ARGS), tmp_dir=str(tmp_path), unique_id="1")
+    from google.protobuf import json_format
+
+    tfx_evaluator.Executor(context).Do(
+        {"examples": [examples], "model": [plus_one]},
+        {"evaluation": [evaluation], "blessing": [blessing]},
+        {"eval_config": json_format.MessageToJson(eval_config), "example_splits": "null"},
+    )
+    theirs = results.load(evaluation.uri)
+    _, rows, _ = first
+    ours = {name: row["candidate"] for name, row in rows.items()}
+    assert {",".join(f"{c}={v}" for c, v in key) for key in theirs} == set(ours)
+    for key, values in theirs.items():
+        for name in names:
+            assert ours[",".join(f"{c}={v}" for c, v in key)][name] == values[name]

@@ -1,0 +1,336 @@
+"""The commands of `waze-tfx`. Every heavy import stands inside a function: `--help` and `check` never load TensorFlow.
+
+Each command reads like the road that data takes: load the config, plan, run, show. Errors end here, in `main`.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import errors
+
+app = typer.Typer(
+    name="waze-tfx",
+    help="Config + preprocessing_fn + model builder -> a complete TFX pipeline.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The pipeline's YAML file.")]
+EnvName = Annotated[str, typer.Option("--env", help="Overlay: where it runs.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as training.epochs=3.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning, a run's folder, or latest.")]
+OfConfig = Annotated[Path | None, typer.Option("--config", help="Look only at this pipeline's runs.")]
+From = Annotated[str | None, typer.Option("--from", metavar="NODE", help="Start here; nodes before are taken from earlier runs.")]
+To = Annotated[str | None, typer.Option("--to", metavar="NODE", help="Stop after this node.")]
+Force = Annotated[bool, typer.Option("--force", help="Reuse nothing.")]
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Folder to make; its last part becomes the pipeline's name.")],
+    template: Annotated[str, typer.Option("--template", "-t", help="What to fork.")] = "taxi",
+) -> None:
+    """Fork a template: a config, your features, your model and their test."""
+    from . import scaffold
+
+    target = Path(name).expanduser()
+    for path in scaffold.create(target, template):
+        print(path)
+    print(f"\nnext: waze-tfx run {target / 'config.yaml'}")
+
+
+@app.command()
+def check(config: ConfigPath, env: EnvName = "local", sets: Sets = None, as_json: AsJson = False) -> None:
+    """Validate a config, the columns it names and the functions in your files; in under a second."""
+    loaded = _checked(config, env, sets)
+    if as_json:
+        _print_json({"ok": True, "config": str(loaded.path), "name": loaded.config.name})
+    else:
+        print(f"{config}: ok; next: waze-tfx plan {config}")
+
+
+@app.command()
+def plan(
+    config: ConfigPath,
+    env: EnvName = "local",
+    sets: Sets = None,
+    start: From = None,
+    end: To = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the graph, what would be executed or reused and why, and where things go; runs nothing."""
+    from . import runners
+    from .runners.cache import Selection
+
+    loaded = _checked(config, env, sets)
+    runner = runners.get(loaded.config.env.runner)(loaded, env)
+    planned = runner.plan(Selection(start, end, force))
+    places = {
+        "root": loaded.config.root,
+        "metadata": loaded.config.env.metadata.sqlite,
+        "push": loaded.config.push.directory,
+        "runner": loaded.config.env.runner,
+    }
+    if as_json:
+        nodes = [
+            {"id": p.node.id, "upstream": p.node.upstream, "decision": p.decision, "reason": p.reason, "key": p.key} for p in planned
+        ]
+        _print_json({"nodes": nodes, "places": places})
+        return
+    from .report.text import print_table
+
+    print_table(("NODE", "AFTER", "WOULD", "WHY"), ((p.node.id, ", ".join(p.node.upstream), p.decision, p.reason) for p in planned))
+    print()
+    print_table(("WHAT", "WHERE"), places.items())
+
+
+@app.command()
+def run(
+    config: ConfigPath,
+    env: EnvName = "local",
+    sets: Sets = None,
+    start: From = None,
+    end: To = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest run after a failure or a kill.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the pipeline; ends with a pushed model, or says why not.
+
+    Exit codes: 0 pushed or a clean partial run, 1 failed, 2 your mistake, 3 refused or stopped by anomalies, 75 another
+    run holds the root, 130 interrupted and resumable.
+    """
+    from . import runners
+    from .runners.cache import Selection
+
+    if resume and force:
+        raise errors.UserError("--resume --force: contradict each other; expected one of them")
+    loaded = _checked(config, env, sets)
+    runner = runners.get(loaded.config.env.runner)(loaded, env, quiet=as_json)
+    done = runner.run(Selection(start, end, force), resume=resume)
+    if as_json:
+        from dataclasses import asdict
+
+        _print_json({**asdict(done), "verdict": _verdict_json(done.folder)})
+    else:
+        _say_end(done, config)
+    raise typer.Exit(done.exit_code or 0)
+
+
+@app.command()
+def runs(
+    config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="Only this pipeline's runs.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Newest runs to list.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+    from dataclasses import asdict
+
+    from .runners.local import open_run
+
+    found = [open_run(f.parent) for root in _roots(config) for f in sorted((root / "runs").glob("*/run.json"), reverse=True)[:limit]]
+    found = sorted(found, key=lambda r: r.id, reverse=True)[:limit]
+    if as_json:
+        _print_json([asdict(r) for r in found])
+    elif found:
+        from .report.text import print_runs
+
+        print_runs(found)
+    else:
+        print("no runs yet")
+
+
+@app.command()
+def show(name: RunName, config: OfConfig = None, as_json: AsJson = False) -> None:
+    """Show a run: states, times, artifacts, lineage and the gate's verdict."""
+    from .history.metadata import read_history
+    from .history.record import find_run
+    from .runners.local import open_run
+
+    found = open_run(find_run(name, _roots(config)).folder)
+    executions = read_history(found.config()).of_run(found.id)
+    if as_json:
+        from dataclasses import asdict
+
+        artifacts = {n: {k: [a.uri for a in v] for k, v in e.outputs.items()} for n, e in executions.items()}
+        _print_json({**asdict(found), "artifacts": artifacts, "verdict": _verdict_json(found.folder)})
+        return
+    from .evaluation.verdict import Verdict
+    from .report.text import print_run
+
+    path = found.folder / "verdict.json"
+    print_run(found, Verdict.from_json(path.read_text("utf-8")) if path.is_file() else None, executions)
+
+
+@app.command()
+def predict(
+    config: ConfigPath,
+    input_file: Annotated[Path, typer.Option("--input", "-i", help="CSV, Parquet or TFRecord file with the feature columns.")],
+    env: EnvName = "local",
+    sets: Sets = None,
+    version: Annotated[int | None, typer.Option("--version", help="Pushed version; default: the current one.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Rows to predict.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Try the pushed model on rows of a file."""
+    from .config import load
+    from .predict import predict_file
+
+    rows = predict_file(load(config, env=env, sets=sets or ()).config, input_file, version=version, limit=limit)
+    if as_json:
+        _print_json(rows)
+        return
+    from .report.text import print_table
+
+    print_table(tuple(rows[0]), (tuple(r.values()) for r in rows))
+
+
+@app.command()
+def rollback(
+    config: ConfigPath,
+    to: Annotated[int | None, typer.Option("--to", help="Version; default: the one before the current.")] = None,
+    env: EnvName = "local",
+    sets: Sets = None,
+) -> None:
+    """Make an earlier pushed version the current one."""
+    from . import versions
+    from .config import load
+
+    directory = load(config, env=env, sets=sets or ()).config.push.directory
+    assert directory is not None
+    before = versions.current(directory)
+    print(f"{directory}: version {versions.rollback(directory, to)} is current; was {before}")
+
+
+@app.command()
+def node(
+    name: Annotated[str, typer.Argument(metavar="NODE", help="Node of the compiled pipeline.")],
+    run_folder: Annotated[Path, typer.Option("--run", metavar="RUN", help="Folder of a run that has been compiled.")],
+) -> None:
+    """Execute one node of a compiled pipeline: what every runner calls."""
+    from .history.record import find_run
+    from .runners.node import execute, prepare_process, result_error
+
+    folder = find_run(str(run_folder), _roots(None)).folder
+    prepare_process()
+    code = execute(folder, name)
+    if code:
+        raise result_error(folder, name)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Look whether this machine can run a pipeline."""
+    from dataclasses import asdict
+
+    from .doctor import examine
+
+    findings = examine()
+    if as_json:
+        _print_json([asdict(f) for f in findings])
+    else:
+        from .report.text import print_table
+
+        print_table(
+            ("", "WHAT", "FOUND", "REMEDY"), (("ok" if f.ok else "NO", f.what, f.found, "" if f.ok else f.remedy) for f in findings)
+        )
+    raise typer.Exit(0 if all(f.ok for f in findings) else 1)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a config, for editors."""
+    from .config import Config
+
+    _print_json(Config.model_json_schema(by_alias=True))
+
+
+def _checked(path: Path, env: str, sets: list[str] | None) -> Any:
+    """Load a config and check what can be checked without running: columns, rules and the user's functions."""
+    from .config import load
+    from .data.sources import check_columns
+    from .usercode import check_function
+
+    loaded = load(path, env=env, sets=sets or ())
+    problems = check_columns(loaded)
+    for file, function, n_args in (
+        (loaded.config.code.features, "preprocessing_fn", (1, 2)),
+        (loaded.config.code.model, "build_model", (2, 2)),
+    ):
+        if file:
+            try:
+                check_function(file, function, n_args)
+            except errors.UserCodeError as error:
+                problems.append(str(error))
+    if problems:
+        raise errors.ConfigError(problems)
+    return loaded
+
+
+def _roots(config: Path | None) -> list[Path]:
+    from .config import load
+    from .history.record import known_roots
+
+    if config is None:
+        return known_roots()
+    root = load(config).config.root
+    assert root is not None
+    return [root]
+
+
+def _verdict_json(folder: Path) -> Any:
+    path = folder / "verdict.json"
+    return json.loads(path.read_text("utf-8")) if path.is_file() else None
+
+
+def _say_end(run: Any, config: Path) -> None:
+    from .evaluation.verdict import Verdict
+    from .report.text import print_verdict
+
+    path = run.folder / "verdict.json"
+    if path.is_file():
+        print()
+        print_verdict(Verdict.from_json(path.read_text("utf-8")))
+    print()
+    if run.state == "done":
+        pushed = f"; version {run.pushed_version} is pushed" if run.pushed_version else ""
+        print(f"done in {run.seconds} s{pushed}\n  next: waze-tfx show {run.id}" + (_try_it(config) if run.pushed_version else ""))
+    else:
+        print(f"{run.state}: {run.message}", file=sys.stderr)
+
+
+def _try_it(config: Path) -> str:
+    return f", or try the model: waze-tfx predict {config} --input FILE"
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, default=str))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit with its code; a person's mistakes are printed without a traceback."""
+    wants_json = "--json" in (arguments if arguments is not None else sys.argv)
+    try:
+        app(args=arguments, standalone_mode=True)
+    except errors.WazeTfxError as error:
+        if wants_json:
+            _print_json({"error": {"type": type(error).__name__, "message": error.message, "hint": error.hint}})
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(errors.Interrupted.exit_code)
+    except BrokenPipeError:  # `waze-tfx runs | head`
+        sys.stderr.close()
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""Which files hold the rows, what kind they are and which columns they have.
+
+Called by `waze-tfx check` before anything runs, and by FileExampleGen. Reads headers and at most a few sample rows;
+pyarrow and duckdb are imported inside the functions that need them. Never reads a whole file, never changes one.
+"""
+
+import csv
+import glob
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Literal, get_args
+
+from ..config.load import Key, Loaded
+from ..config.schema import ColumnType, Config
+from ..errors import DataError, did_you_mean
+
+Format = Literal["csv", "parquet", "tfrecord"]
+ENDINGS: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".tfrecord": "tfrecord", ".tfrecords": "tfrecord"}
+COMPRESSED = (".gz", ".gzip")
+SAMPLE_ROWS = 200
+
+
+def input_files(config: Config) -> list[Path]:
+    """Return the files that `data.input` names, sorted.
+
+    Raises:
+        DataError: nothing matches, or it names a folder.
+    """
+    pattern = config.data.input
+    path = Path(pattern)
+    if path.is_dir():
+        raise DataError(f"data.input: is a folder; received '{pattern}'; expected a file or a glob, such as '{path / '*.csv'}'")
+    files = [path] if path.is_file() else sorted(Path(p) for p in glob.glob(pattern, recursive=True) if Path(p).is_file())
+    if files:
+        return files
+    siblings = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []
+    place = f"files in {path.parent}: {', '.join(sorted(siblings)[:10]) or 'none'}" if path.parent.is_dir() else "no such folder"
+    raise DataError(f"data.input: no file matches; received '{pattern}'; {place}{did_you_mean(path.name, siblings)}")
+
+
+def file_format(config: Config, file: Path) -> Format:
+    """Return the kind of `file`: `data.format`, or else by its ending.
+
+    Raises:
+        DataError: the ending says nothing.
+    """
+    if config.data.format:
+        return config.data.format
+    endings = [s.lower() for s in file.suffixes if s.lower() not in COMPRESSED]
+    if endings and endings[-1] in ENDINGS:
+        return ENDINGS[endings[-1]]
+    known = ", ".join(get_args(Format))
+    raise DataError(f"{file}: the ending does not tell the format; expected one of {', '.join(ENDINGS)}; set data.format to {known}")
+
+
+def columns(file: Path, kind: Format) -> list[str] | None:
+    """Return the column names in file order; None for TFRecord, which is known only by reading it.
+
+    Raises:
+        DataError: the file has no header, or a column twice.
+    """
+    if kind == "tfrecord":
+        return None
+    names = _parquet_columns(file) if kind == "parquet" else next(_csv_rows(file), [])
+    if not names:
+        raise DataError(f"{file}: no header line; expected column names in the first row")
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise DataError(f"{file}: column '{twice[0]}' stands in the header {names.count(twice[0])} times; expected once")
+    return names
+
+
+def check_columns(loaded: Loaded) -> list[str]:
+    """Return what does not fit between the config and the first input file's columns, each with file and line.
+
+    Covers features, label, key, split and slices by name, and that each rule's SQL parses and binds.
+    """
+    config = loaded.config
+    try:
+        file = input_files(config)[0]
+        kind = file_format(config, file)
+        known = columns(file, kind)
+    except DataError as error:
+        return [f"{loaded.where('data', 'input')}: {error.message.removeprefix('data.input: ')}"]
+    if known is None:
+        return []
+    problems = [
+        f"{loaded.where(*key)}: column '{name}' is not in {file.name}; known: {', '.join(known)}{did_you_mean(name, known)}"
+        for key, name in _named_columns(config)
+        if name not in known
+    ]
+    return problems + list(_rule_problems(loaded, file, kind, known))
+
+
+def sample_types(file: Path, kind: Format, names: list[str]) -> dict[str, ColumnType]:
+    """Return the likely type of each named column, from the first rows of a CSV or the schema of a Parquet file."""
+    if kind == "parquet":
+        return _parquet_types(file, names)
+    rows = _csv_rows(file)
+    header = next(rows, [])
+    sample = [row for row, _ in zip(rows, range(SAMPLE_ROWS), strict=False) if len(row) == len(header)]
+    return {name: _narrowest({row[header.index(name)] for row in sample} - {""}) for name in names}
+
+
+def _named_columns(config: Config) -> Iterator[tuple[Key, str]]:
+    yield ("label",), config.label
+    if config.key:
+        yield ("key",), config.key
+    for group, members in (*config.features.groups().items(), ("custom", config.features.custom)):
+        for name in members:
+            yield ("features", group, name), name
+    for i, name in enumerate(config.data.split.by):
+        yield ("data", "split", "by", i), name
+    for i, slicing in enumerate(config.evaluation.slices):
+        for name in slicing.columns:
+            yield ("evaluation", "slices", i), name
+
+
+def _rule_problems(loaded: Loaded, file: Path, kind: Format, known: list[str]) -> Iterator[str]:
+    config = loaded.config
+    if not config.data.rules:
+        return
+    from .rules import Rules  # duckdb costs a tenth of a second; only configs with rules pay it
+
+    declared = config.column_types()
+    types: dict[str, ColumnType] = {**sample_types(file, kind, [n for n in known if n not in declared]), **declared}
+    for i, rule in enumerate(config.data.rules):
+        try:
+            Rules((rule,)).check({name: types[name] for name in known})
+        except DataError as error:
+            yield f"{loaded.where('data', 'rules', i, 'drop')}: {error.message}"
+
+
+def _csv_rows(file: Path) -> Iterator[list[str]]:
+    opened: IO[str]
+    if file.suffix.lower() in COMPRESSED:
+        opened = gzip.open(file, "rt", encoding="utf-8-sig", newline="")
+    else:
+        opened = file.open(encoding="utf-8-sig", newline="")
+    with opened:
+        try:
+            yield from csv.reader(opened)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{file}: not UTF-8; {error.reason} at byte {error.start}; convert the file to UTF-8") from error
+
+
+def _narrowest(values: set[str]) -> ColumnType:
+    candidates: list[tuple[ColumnType, type]] = [("int", int), ("float", float)]
+    for name, kind in candidates:
+        try:
+            for value in values:
+                kind(value)
+        except ValueError:
+            continue
+        return name
+    return "string"
+
+
+def _parquet_columns(file: Path) -> list[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.read_schema(file).names)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{file}: not a Parquet file; {error}") from error
+
+
+def _parquet_types(file: Path, names: list[str]) -> dict[str, ColumnType]:
+    import pyarrow.parquet as pq
+    import pyarrow.types as pt
+
+    schema = pq.read_schema(file)
+    types: dict[str, ColumnType] = {}
+    for name in names:
+        kind = schema.field(name).type
+        is_int = pt.is_integer(kind) or pt.is_boolean(kind)
+        types[name] = "int" if is_int else "float" if pt.is_floating(kind) or pt.is_decimal(kind) else "string"
+    return types

@@ -1,0 +1,237 @@
+"""Computes TFMA's metrics of one model or two through the very signature that serves, in one Beam pipeline.
+
+Called by the Evaluator, inside a node's process and, for the DoFn, on Beam's workers. Stands in for TFMA's default extractors:
+one step reads the label and the slice columns, asks every model once per batch and hands TFMA's own evaluator its extracts, so
+the numbers are TFMA's. Imports TensorFlow, Beam and TFMA at the top: never import it from a light command.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+from tensorflow_model_analysis import constants
+from tensorflow_model_analysis.evaluators import metrics_plots_and_validations_evaluator
+from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_model_analysis.utils import config_util
+from tensorflow_model_analysis.writers import eval_config_writer, metrics_plots_and_validations_writer
+
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.errors import RunFailed, unknown_name
+
+from . import results
+from .spec import BASELINE, CANDIDATE, SIGNATURE, eval_config, output_name, slice_columns
+from .verdict import N_NOT_FINITE, OVERALL, SliceKey
+
+BATCH_SIZE = 1024
+_BASELINE_FAILED = "baseline failed: "
+_DTYPES = {"float": tf.float32, "int": tf.int64, "string": tf.string}
+
+
+class SignatureUnfit(RunFailed):
+    """A model's signature cannot be called with these rows."""
+
+
+class BaselineFailed(RunFailed):
+    """The baseline, not the candidate, failed on some row of the split."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """Paths of the SavedModels to compare; `baseline` is None where there is none."""
+
+    candidate: str
+    baseline: str | None = None
+
+    def by_name(self) -> dict[str, str]:
+        """Return path by the model name that TFMA uses; "" for a single model."""
+        return {CANDIDATE: self.candidate, BASELINE: self.baseline} if self.baseline else {"": self.candidate}
+
+
+def predict(model_path: str, serialized: Sequence[bytes], output: str) -> np.ndarray:
+    """Return one output of `serving_default` for serialized tf.Examples: [n] or [n, n_classes].
+
+    Raises:
+        SignatureUnfit: the model has no such signature or output, or it fails on these rows.
+    """
+    try:
+        outputs = _load(model_path)(tf.constant(list(serialized), tf.string))
+    except (tf.errors.OpError, TypeError, ValueError, OSError) as error:
+        line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise SignatureUnfit(f"{model_path}: {SIGNATURE} failed on {len(serialized)} evaluation rows: {line}") from error
+    if output not in outputs:
+        raise SignatureUnfit(f"{model_path}: {SIGNATURE}: {unknown_name('output', output, outputs)}")
+    values = outputs[output].numpy()
+    if values.shape[:1] != (len(serialized),):
+        raise SignatureUnfit(
+            f"{model_path}: {SIGNATURE}: {output}: expected {len(serialized)} rows; received shape {values.shape}"
+        )
+    return np.asarray(values)
+
+
+def measure(
+    config: Config,
+    models: Models,
+    file_patterns: Sequence[str],
+    directory: str,
+    make_pipeline: Callable[[], beam.Pipeline],
+) -> dict[str, dict[SliceKey, dict[str, float]]]:
+    """Evaluate the models, write TFMA's metrics and eval_config.json into `directory` and return the metrics by model name.
+
+    `n_not_finite` of all rows counts rows whose prediction is NaN or infinite: TFMA's regression metrics leave NaN rows out.
+
+    Args:
+        config: the resolved config.
+        models: one SavedModel or two.
+        file_patterns: gzipped TFRecords of tf.Examples.
+        directory: TFMA's output path.
+        make_pipeline: returns an empty Beam pipeline.
+
+    Raises:
+        BaselineFailed: the baseline's signature fails on some row.
+    """
+    has_baseline = models.baseline is not None
+    tfma_config = config_util.update_eval_config_with_defaults(
+        eval_config(config, has_baseline=has_baseline), has_baseline=has_baseline
+    )
+    config_util.verify_eval_config(tfma_config)
+    pipeline = make_pipeline()
+    _build(pipeline, config, models, tfma_config, file_patterns, directory)
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except RuntimeError as error:  # what Beam makes of a DoFn's exception, its text kept
+        if _BASELINE_FAILED in str(error):
+            line = str(error).partition(_BASELINE_FAILED)[2].strip().splitlines()[0]
+            raise BaselineFailed(line) from error
+        raise
+    metrics = {name: results.load(directory, model_name=name) for name in models.by_name()}
+    for name, found in metrics.items():
+        counters = result.metrics().query(beam.metrics.MetricsFilter().with_name(_not_finite(name)))["counters"]
+        found.setdefault(OVERALL, {})[N_NOT_FINITE] = float(sum(c.result for c in counters))
+    return metrics
+
+
+def _build(
+    pipeline: beam.Pipeline,
+    config: Config,
+    models: Models,
+    tfma_config: config_pb2.EvalConfig,
+    file_patterns: Sequence[str],
+    directory: str,
+) -> None:
+    evaluator = metrics_plots_and_validations_evaluator.MetricsPlotsAndValidationsEvaluator(eval_config=tfma_config)
+    extracts = (
+        pipeline
+        | "Files" >> beam.Create(sorted(file_patterns), reshuffle=False)
+        | "Read" >> beam.FlatMap(_read_batches)
+        | "Extract" >> beam.ParDo(_ExtractFn(config.model_dump_json(by_alias=True), models))
+    )
+    evaluation = extracts | evaluator.stage_name >> evaluator.ptransform
+    for writer in _writers(tfma_config, models, directory):
+        _ = {constants.METRICS_KEY: evaluation[constants.METRICS_KEY]} | writer.stage_name >> writer.ptransform
+
+
+def _writers(tfma_config: config_pb2.EvalConfig, models: Models, directory: str) -> list[Any]:
+    """Return the writers of what is read again; plots, attributions and TFMA's validations are always empty here."""
+    return [
+        eval_config_writer.EvalConfigWriter(directory, tfma_config, model_locations=models.by_name()),
+        metrics_plots_and_validations_writer.MetricsPlotsAndValidationsWriter(
+            output_paths={constants.METRICS_KEY: os.path.join(directory, constants.METRICS_KEY)}, eval_config=tfma_config
+        ),
+    ]
+
+
+def _not_finite(model_name: str) -> str:
+    return f"{N_NOT_FINITE}_{model_name or CANDIDATE}"
+
+
+def _read_batches(pattern: str) -> Iterator[list[bytes]]:
+    for batch in tf.data.TFRecordDataset(sorted(tf.io.gfile.glob(pattern)), "GZIP").batch(BATCH_SIZE):
+        yield list(batch.numpy())
+
+
+@functools.lru_cache(maxsize=4)
+def _load(model_path: str) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """Return the model's `serving_default`, loaded once per process, as a function of the one tensor of serialized examples."""
+    model = tf.saved_model.load(model_path)
+    if SIGNATURE not in model.signatures:
+        raise SignatureUnfit(f"{model_path}: {unknown_name('signature', SIGNATURE, model.signatures)}")
+    signature = model.signatures[SIGNATURE]
+    names = list(signature.structured_input_signature[1])
+    if len(names) != 1:
+        raise SignatureUnfit(f"{model_path}: {SIGNATURE}: expected one input of serialized examples; received {', '.join(names)}")
+
+    def call(serialized: tf.Tensor, _model: Any = model) -> dict[str, tf.Tensor]:
+        return signature(**{names[0]: serialized})
+
+    return call
+
+
+class _ExtractFn(beam.DoFn):
+    """From a batch of serialized examples to TFMA's extracts, one per row."""
+
+    def __init__(self, config_json: str, models: Models) -> None:
+        self._config_json = config_json
+        self._models = models
+        self._not_finite = {name: beam.metrics.Metrics.counter("waze_data_tfx", _not_finite(name)) for name in models.by_name()}
+
+    def setup(self) -> None:
+        self._config = Config.model_validate_json(self._config_json)
+        self._types = self._config.column_types()
+        self._slices = slice_columns(self._config)
+        self._output = output_name(self._config.task)
+        columns = {self._config.label, *(c for s in self._slices for c in s)}
+        self._features = {c: tf.io.VarLenFeature(_DTYPES[self._types[c]]) for c in columns}
+
+    def process(self, serialized: list[bytes]) -> Iterator[dict[str, Any]]:
+        parsed = tf.io.parse_example(tf.constant(serialized, tf.string), self._features)
+        columns = {name: _column(parsed[name], len(serialized)) for name in self._features}
+        labels, keys = columns[self._config.label], self._slice_keys(columns, len(serialized))
+        predictions = {name: self._predict(name, path, serialized) for name, path in self._models.by_name().items()}
+        for i in range(len(serialized)):
+            label = np.array([] if labels[i] is None else [labels[i]])
+            yield {
+                constants.LABELS_KEY: self._per_model(dict.fromkeys(predictions, label)),
+                constants.PREDICTIONS_KEY: self._per_model({name: {self._output: v[i]} for name, v in predictions.items()}),
+                constants.EXAMPLE_WEIGHTS_KEY: None,
+                constants.SLICE_KEY_TYPES_KEY: keys[i],
+            }
+
+    def _predict(self, name: str, path: str, serialized: list[bytes]) -> np.ndarray:
+        try:
+            values = predict(path, serialized, self._output).reshape(len(serialized), -1)
+        except SignatureUnfit as error:
+            raise SignatureUnfit(f"{_BASELINE_FAILED if name == BASELINE else ''}{error.message}") from error
+        self._not_finite[name].inc(int((~np.isfinite(values)).any(axis=1).sum()))
+        return values
+
+    def _per_model(self, values: dict[str, Any]) -> Any:
+        return values if self._models.baseline else values[""]
+
+    def _slice_keys(self, columns: dict[str, list[Any]], n_rows: int) -> list[list[tuple]]:
+        """Return the slices of each row; a row that lacks a column is in no slice of it."""
+        keys: list[list[tuple]] = [[()] for _ in range(n_rows)]
+        for names in self._slices:
+            for i, values in enumerate(zip(*(columns[n] for n in names), strict=True)):
+                if None not in values:
+                    keys[i].append(tuple(zip(names, values, strict=True)))
+        return keys
+
+
+def _column(sparse: tf.SparseTensor, n_rows: int) -> list[Any]:
+    """Return one plain value per row, None where it is missing."""
+    values: list[Any] = [None] * n_rows
+    for row, value in zip(sparse.indices.numpy()[:, 0].tolist(), sparse.values.numpy().tolist(), strict=True):
+        values[row] = value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
+    return values
+
+
+def first_examples(file_patterns: Iterable[str], count: int) -> list[bytes]:
+    """Return the first serialized examples of the files, in the order of their names."""
+    files = sorted(f for pattern in file_patterns for f in tf.io.gfile.glob(pattern))
+    return list(tf.data.TFRecordDataset(files, "GZIP").take(count).as_numpy_iterator())

@@ -1,0 +1,76 @@
+"""Reads what TFMA wrote into plain numbers by slice and metric.
+
+Called by the Evaluator after TFMA's pipeline; writes `metrics.json`, so that the report needs no TFMA. TFMA is imported when
+called.
+"""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from .spec import DERIVED
+from .verdict import Metrics, SliceKey, slice_name
+
+METRICS_FILE = "metrics.json"
+
+
+def load(directory: str | os.PathLike[str], *, model_name: str = "") -> dict[SliceKey, dict[str, float]]:
+    """Return one model's metrics by slice key and metric name.
+
+    Args:
+        directory: TFMA's output path.
+        model_name: `candidate` or `baseline`; "" where only one model was evaluated.
+    """
+    from tensorflow_model_analysis.api import model_eval_lib
+
+    metrics: dict[SliceKey, dict[str, float]] = {}
+    for message in model_eval_lib.load_metrics(os.fspath(directory)):
+        found = metrics.setdefault(_slice_key(message.slice_key), {})
+        for item in message.metric_keys_and_values:
+            if item.key.model_name == model_name and not item.key.is_diff:
+                value = _number(item.value)
+                if value is not None:
+                    found[item.key.name] = value
+    for values in metrics.values():
+        for name, source in DERIVED.items():
+            if source in values:
+                values[name] = math.sqrt(values[source])
+    return metrics
+
+
+def write(metrics: Metrics, baseline: Metrics | None, file: Path) -> None:
+    """Write both models' metrics as JSON: a list of {slice, candidate, baseline}, all rows first; NaN is null."""
+    rows = [
+        {
+            "slice": slice_name(key),
+            "candidate": _finite(metrics.get(key, {})),
+            "baseline": None if baseline is None else _finite(baseline.get(key, {})),
+        }
+        for key in sorted({*metrics, *(baseline or ())}, key=lambda k: (len(k), k))
+    ]
+    file.write_text(json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _slice_key(message: Any) -> SliceKey:
+    return tuple((k.column, _slice_value(k)) for k in message.single_slice_keys)
+
+
+def _slice_value(key: Any) -> str:
+    kind = key.WhichOneof("kind")
+    value = getattr(key, kind)
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _number(value: Any) -> float | None:
+    kind = value.WhichOneof("type")
+    if kind == "double_value":
+        return float(value.double_value.value)
+    if kind == "array_value" and len(value.array_value.float64_values) == 1:
+        return float(value.array_value.float64_values[0])
+    return None
+
+
+def _finite(values: Any) -> dict[str, float | None]:
+    return {k: v if math.isfinite(v) else None for k, v in values.items()}

@@ -1,0 +1,90 @@
+"""From the config to TFMA's EvalConfig: models, slices and metrics, and no TFMA threshold.
+
+Thresholds are judged by `verdict`: TFMA's change threshold passes silently without a baseline and gives no reasons. Called by
+`measure`; TFMA is imported when called.
+"""
+
+from typing import TYPE_CHECKING
+
+from waze_data_tfx.config.schema import METRICS_BY_TASK, Config, Task
+
+from .verdict import EXAMPLE_COUNT
+
+if TYPE_CHECKING:
+    from tensorflow_model_analysis.proto import config_pb2
+
+SIGNATURE = "serving_default"
+CANDIDATE, BASELINE = "candidate", "baseline"
+
+TFMA_CLASSES: dict[str, str] = {
+    EXAMPLE_COUNT: "ExampleCount",
+    "mae": "MeanAbsoluteError",
+    "mse": "MeanSquaredError",
+    "mape": "MeanAbsolutePercentageError",
+    "binary_crossentropy": "BinaryCrossEntropy",
+    "auc": "AUC",
+    "auc_pr": "AUCPrecisionRecall",
+    "precision": "Precision",
+    "recall": "Recall",
+    "categorical_crossentropy": "CategoricalCrossEntropy",
+}
+ACCURACY_CLASSES: dict[Task, str] = {
+    "binary_classification": "BinaryAccuracy",
+    "multiclass_classification": "SparseCategoricalAccuracy",
+}
+DERIVED: dict[str, str] = {"rmse": "mse"}
+"""Metrics that `results` makes of another one: TFMA has no native root mean squared error, and Keras's costs a graph."""
+
+
+def output_name(task: Task) -> str:
+    """Return the signature's output that the metrics are computed from."""
+    return "scores" if task == "multiclass_classification" else "prediction"
+
+
+def eval_config(config: Config, *, has_baseline: bool) -> "config_pb2.EvalConfig":
+    """Return TFMA's configuration: one model or two, all rows and the configured slices, every metric of the task.
+
+    Metrics carry the names of the config (`mae`), so that what is written reads like what was asked for.
+    """
+    from tensorflow_model_analysis.proto import config_pb2  # tfma.EvalConfig itself exists only after tfx.components is imported
+
+    names = [CANDIDATE, BASELINE] if has_baseline else [""]
+    return config_pb2.EvalConfig(
+        model_specs=[
+            config_pb2.ModelSpec(
+                name=name,
+                signature_name=SIGNATURE,
+                label_key=config.label,
+                prediction_key=output_name(config.task),
+                is_baseline=name == BASELINE,
+            )
+            for name in names
+        ],
+        slicing_specs=[
+            config_pb2.SlicingSpec(),
+            *(config_pb2.SlicingSpec(feature_keys=sorted(c)) for c in slice_columns(config)),
+        ],
+        metrics_specs=[
+            config_pb2.MetricsSpec(
+                metrics=[
+                    config_pb2.MetricConfig(class_name=_class_name(name, config.task), config=f'{{"name": "{name}"}}')
+                    for name in metric_names(config.task)
+                ],
+                model_names=names,
+            )
+        ],
+    )
+
+
+def metric_names(task: Task) -> list[str]:
+    """Return the metrics that TFMA computes: the number of examples and all of the task's that are not derived."""
+    return [EXAMPLE_COUNT, *(name for name in METRICS_BY_TASK[task] if name not in DERIVED)]
+
+
+def slice_columns(config: Config) -> list[tuple[str, ...]]:
+    """Return the columns of each configured slice, sorted as in a slice key, each set once."""
+    return list(dict.fromkeys(tuple(sorted(set(s.columns))) for s in config.evaluation.slices))
+
+
+def _class_name(name: str, task: Task) -> str:
+    return ACCURACY_CLASSES[task] if name == "accuracy" else TFMA_CLASSES[name]

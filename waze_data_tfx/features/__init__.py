@@ -1,0 +1,33 @@
+"""Ready-made transforms for a preprocessing_fn, the entry point of TFX's Transform, and what a model's inputs are.
+
+What users import: `from waze_data_tfx import features`. TensorFlow is imported when a name is first used.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "bucket": "transforms",
+    "category": "transforms",
+    "dense": "transforms",
+    "impute": "transforms",
+    "log_z_score": "transforms",
+    "min_max": "transforms",
+    "missing_indicator": "transforms",
+    "vocabulary": "transforms",
+    "z_score": "transforms",
+    "features_transform": "ready_made",
+    "ModelInput": "inputs",
+    "model_inputs": "inputs",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

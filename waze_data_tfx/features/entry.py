@@ -1,0 +1,95 @@
+"""The one preprocessing_fn that TFX's Transform gets, by this dotted path: calls the user's, or the ready-made one.
+
+Takes the config from custom_config, hands on the feature columns only (label, key and slice columns cannot leak into
+features), checks what comes back and adds label and key. Never reads data. Imports TensorFlow at the top.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from ..config.schema import Config
+from ..errors import UserCodeError, UserError
+from ..usercode import accepts, load_function, located
+from . import ready_made, transforms
+
+MISSING_CLASS = -1
+
+
+def preprocessing_fn(inputs: dict[str, Any], custom_config: Mapping[str, str]) -> dict[str, Any]:
+    """Return the transformed features, the label (float32 for regression, else int64; [n]) and the key ([n]).
+
+    A missing label becomes NaN or -1; training refuses both.
+
+    Raises:
+        UserCodeError: the user's function raised, or returned something that cannot be used.
+        DataError: a column of the config is not in the data's schema.
+    """
+    config = Config.model_validate_json(custom_config["config"])
+    columns = {name: ready_made.column(inputs, name) for name in config.features.column_types()}
+    if config.code.features:
+        outputs = _checked(_call(config.code.features, columns, config), config)
+    else:
+        outputs = dict(ready_made.features_transform(columns, config))
+    for name in (config.label, config.key):
+        if name in outputs:
+            what = "label" if name == config.label else "key"
+            raise UserError(f"{_origin(config)}: output '{name}' has the name of the {what}; give it another name")
+    outputs[config.label] = _label(inputs, config)
+    if config.key:
+        key = ready_made.column(inputs, config.key)
+        outputs[config.key] = transforms.dense(key, "" if key.dtype == tf.string else 0)
+    return outputs
+
+
+def _label(inputs: dict[str, Any], config: Config) -> tf.Tensor:
+    raw = ready_made.column(inputs, config.label)
+    if config.task == "regression":
+        return tf.cast(transforms.floats(raw), tf.float32)
+    values = tf.cast(transforms.dense(raw, MISSING_CLASS), tf.int64)
+    return tf.where(transforms.present(raw), values, tf.constant(MISSING_CLASS, tf.int64))
+
+
+def _call(path: Path, columns: dict[str, Any], config: Config) -> Any:
+    function = load_function(path, "preprocessing_fn")
+    arguments = (columns, config) if accepts(function, 2) else (columns,)
+    try:
+        return function(*arguments)
+    except UserError:
+        raise
+    except Exception as exc:
+        raise UserCodeError(f"{located(exc, path)}: preprocessing_fn raised {type(exc).__name__}: {exc}") from exc
+
+
+def _checked(outputs: Any, config: Config) -> dict[str, Any]:
+    where = f"{config.code.features}: preprocessing_fn"
+    expected = "expected a dict of output name -> Tensor"
+    if not isinstance(outputs, dict):
+        raise UserCodeError(f"{where}: received {type(outputs).__name__}; {expected}", hint="end it with `return outputs`")
+    if not outputs:
+        raise UserCodeError(f"{where}: received an empty dict; expected at least one feature")
+    for name in outputs:
+        if not isinstance(name, str) or not name:
+            raise UserCodeError(f"{where}: output name {name!r}: received {type(name).__name__}; expected a text")
+    return {name: _checked_output(f"{where}: output '{name}'", value) for name, value in outputs.items()}
+
+
+def _checked_output(where: str, value: Any) -> Any:
+    if not isinstance(value, tf.Tensor | tf.SparseTensor | tf.RaggedTensor):
+        raise UserCodeError(f"{where}: received {type(value).__name__}; expected a Tensor, SparseTensor or RaggedTensor")
+    if value.shape.rank == 0:
+        raise UserCodeError(f"{where}: received a scalar; expected the batch as first dimension: [n] or [n, width]")
+    dtype = value.dtype
+    if dtype in (tf.float32, tf.int64, tf.string):
+        return value
+    if dtype.is_floating:
+        return tf.cast(value, tf.float32)
+    if dtype.is_integer or dtype == tf.bool:
+        return tf.cast(value, tf.int64)
+    raise UserCodeError(f"{where}: received type {dtype.name}; expected float, int, bool or string")
+
+
+def _origin(config: Config) -> str:
+    return f"{config.code.features}: preprocessing_fn" if config.code.features else "features"

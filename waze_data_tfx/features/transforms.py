@@ -1,0 +1,146 @@
+"""One small transform each, over one raw column; used in a preprocessing_fn.
+
+A raw column is what TFT gives: a SparseTensor [n, <=1] (the usual case: a missing value is absent) or a dense [n] or
+[n, 1]. Missing is also NaN or an infinity in a float, "" in a text and -2**63 in an integer. Every transform returns a
+dense tensor with a value in every row. Statistics are those of the training split; a column that has no value there
+yields 0 (or the missing id) and never fails. Imports TensorFlow at the top.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_transform import schema_inference
+
+from ..errors import UserCodeError
+from . import numeric
+from .numeric import Strategy
+
+MISSING_INT = tf.int64.min
+_BUCKET_RANK_ERROR = 0.01
+
+
+def z_score(x: Any, *, impute: Strategy = "mean") -> tf.Tensor:
+    """Return `(x - mean) / standard deviation`, [n] float32.
+
+    A missing value becomes the imputed constant first: with "mean" it ends as 0. A constant column yields 0.
+    """
+    return numeric.z_scores(floats(x)[:, tf.newaxis], [impute])[:, 0]
+
+
+def min_max(x: Any, *, impute: Strategy = "mean") -> tf.Tensor:
+    """Return `(x - min) / (max - min)`, [n] float32; values beyond the training split's range fall outside 0..1.
+
+    A missing value becomes the imputed constant first. A constant column yields 0.
+    """
+    return numeric.min_max_scaled(floats(x)[:, tf.newaxis], [impute])[:, 0]
+
+
+def log_z_score(x: Any, *, impute: Strategy = "mean") -> tf.Tensor:
+    """Return the z-score of `log(1 + max(x, 0))`, [n] float32; imputation is over the logarithms."""
+    return numeric.z_scores(log1p(floats(x))[:, tf.newaxis], [impute])[:, 0]
+
+
+def impute(x: Any, strategy: Strategy = "mean") -> tf.Tensor:
+    """Return x with missing values replaced by the mean, the median, zero or a number of yours; [n] float32.
+
+    The median is within 0.1 % of the rank (TFT's approximate quantiles).
+    """
+    return numeric.imputed(floats(x)[:, tf.newaxis], [strategy])[:, 0]
+
+
+def missing_indicator(x: Any) -> tf.Tensor:
+    """Return 1 where the value is missing and 0 where it is present; [n] float32."""
+    return tf.cast(tf.logical_not(present(x)), tf.float32)
+
+
+def bucket(x: Any, count: int) -> tf.Tensor:
+    """Return the number of the quantile bucket, [n] int64 in 0..count-1; a missing value gets id `count`.
+
+    Bucket i holds boundary[i-1] <= x < boundary[i]. With fewer distinct values than buckets some ids stay unused.
+    """
+    values = floats(x)
+    here = tf.math.is_finite(values)
+    boundaries = tft.quantiles(tf.boolean_mask(values, here), count, epsilon=min(1 / count, _BUCKET_RANK_ERROR))
+    ids = tft.apply_buckets(tf.where(here, values, tf.zeros_like(values)), tf.cast(boundaries, tf.float64))
+    return with_cardinality(tf.where(here, ids, tf.constant(count, tf.int64)), count + 1)
+
+
+def vocabulary(x: Any, name: str, *, top_k: int | None = None, num_oov_buckets: int = 1) -> tf.Tensor:
+    """Return the value's rank by frequency in the training split, [n] int64.
+
+    Ids are 0..size-1 for the vocabulary's values, then `num_oov_buckets` ids for the others (by hash), then one id for a
+    missing value. The vocabulary file is named after the column.
+
+    Args:
+        x: text or integer column.
+        name: the column; names the vocabulary.
+        top_k: how many values are kept; default: all.
+        num_oov_buckets: ids for values outside the vocabulary, at least 1.
+
+    Raises:
+        UserCodeError: num_oov_buckets is not positive.
+    """
+    if num_oov_buckets < 1:
+        raise UserCodeError(f"vocabulary '{name}': num_oov_buckets must be at least 1; received {num_oov_buckets}")
+    values = dense(x, "" if x.dtype == tf.string else MISSING_INT)
+    here = present(x)
+    if x.dtype != tf.string:
+        values = tf.where(here, tf.strings.as_string(values), "")
+    ids = tft.compute_and_apply_vocabulary(values, top_k=top_k, num_oov_buckets=num_oov_buckets, vocab_filename=_file_name(name))
+    missing = tft.get_num_buckets_for_transformed_feature(ids)
+    return with_cardinality(tf.where(here, ids, missing), missing + 1)
+
+
+def category(x: Any, size: int, *, encoding: str = "one_hot") -> tf.Tensor:
+    """Return the id of an integer column in 0..size-1; a missing value, or one outside, gets id `size`.
+
+    Args:
+        x: integer column (a float is cut to an integer).
+        size: number of values.
+        encoding: "one_hot" gives [n, size + 1] float32; "id" gives [n] int64.
+    """
+    values = tf.cast(dense(x, MISSING_INT if not x.dtype.is_floating else float("nan")), tf.int64)
+    inside = present(x) & (values >= 0) & (values < size)
+    ids = tf.where(inside, values, tf.constant(size, tf.int64))
+    return tf.one_hot(ids, size + 1, dtype=tf.float32) if encoding == "one_hot" else with_cardinality(ids, size + 1)
+
+
+def dense(x: Any, default: Any) -> tf.Tensor:
+    """Return a [n] tensor of x's type in which `default` stands for a missing value."""
+    if isinstance(x, tf.SparseTensor):
+        filled = tft.sparse_tensor_to_dense_with_shape(x, [None, 1], tf.constant(default, x.dtype))
+        return tf.reshape(filled, [-1])
+    return tf.reshape(x, [-1])
+
+
+def present(x: Any) -> tf.Tensor:
+    """Return where the column has a value, [n] bool."""
+    if x.dtype.is_floating:
+        return tf.math.is_finite(dense(x, float("nan")))
+    if x.dtype == tf.string:
+        return tf.not_equal(dense(x, ""), "")
+    return tf.not_equal(tf.cast(dense(x, x.dtype.min), tf.int64), x.dtype.min)
+
+
+def floats(x: Any) -> tf.Tensor:
+    """Return a numeric column as [n] float64 in which NaN means missing."""
+    default = float("nan") if x.dtype.is_floating else x.dtype.min
+    values = tf.cast(dense(x, default), tf.float64)
+    return tf.where(present(x), values, tf.constant(float("nan"), tf.float64))
+
+
+def log1p(values: tf.Tensor) -> tf.Tensor:
+    """Return `log(1 + max(x, 0))`; NaN stays NaN."""
+    return tf.where(tf.math.is_nan(values), values, tf.math.log1p(tf.maximum(values, 0)))
+
+
+def with_cardinality(ids: tf.Tensor, cardinality: Any) -> tf.Tensor:
+    """Return int64 ids that carry 0..cardinality-1 as their domain in the transformed schema."""
+    largest = tf.cast(tf.convert_to_tensor(cardinality), tf.int64) - 1
+    schema_inference.set_tensor_schema_override(ids, tf.constant(0, tf.int64), largest)
+    return ids
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "_-." else "_" for c in name)

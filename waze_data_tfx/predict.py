@@ -1,0 +1,66 @@
+"""Rows of a file through a pushed model, for `waze-tfx predict`. Reads the same way as ExampleGen; writes nothing."""
+
+from pathlib import Path
+from typing import Any
+
+from . import versions
+from .config import Config
+from .errors import UserError
+
+
+def predict_file(config: Config, file: Path, *, version: int | None, limit: int) -> list[dict[str, Any]]:
+    """Return for each of the first `limit` rows its columns and every output of the model's `serving_default`.
+
+    Raises:
+        UserError: nothing pushed yet, no such version or file.
+        DataError: the rows do not have the columns or types that the model reads.
+    """
+    directory = config.push.directory
+    assert directory is not None
+    known = versions.versions(directory)
+    number = versions.current(directory) if version is None else version
+    if number is None:
+        raise UserError(f"{directory}: nothing has been pushed yet", hint="run the pipeline first")
+    if number not in known:
+        raise UserError(f"--version {number}: no such version; known: {', '.join(map(str, known)) or 'none'}")
+    if not file.is_file():
+        raise UserError(f"--input {file}: no such file")
+    names, columns, serialized = _rows(config, file, limit)
+    outputs = _predict(directory / str(number), serialized)
+    return [
+        {**{n: columns[n][i] for n in names}, **{k: v[i] for k, v in outputs.items()}, "version": number}
+        for i in range(len(serialized))
+    ]
+
+
+def _rows(config: Config, file: Path, limit: int) -> tuple[list[str], dict[str, list[Any]], Any]:
+    from .data.encode import encode
+    from .data.rows import parse, read_batches
+    from .data.sources import columns as columns_of
+    from .data.sources import file_format
+
+    kind = file_format(config, file)
+    types = config.column_types()
+    present = columns_of(file, kind)
+    optional = {config.label} | {c for s in config.evaluation.slices for c in s.columns} - set(config.features.column_types())
+    names = [n for n in types if present is None or n in present or n not in optional]
+    if config.label in names:
+        names.remove(config.label)
+    batch = next(read_batches(file, kind, names)).slice(0, limit)
+    batch = parse(batch, {n: types[n] for n in names}, file=file, first_row=1)
+    return names, batch.to_pydict(), encode(batch, names)
+
+
+def _predict(model: Path, serialized: Any) -> dict[str, list[Any]]:
+    import os
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(model))
+    outputs = loaded.signatures["serving_default"](examples=tf.constant(list(serialized)))
+    return {name: [_plain(v) for v in values.numpy().tolist()] for name, values in outputs.items()}
+
+
+def _plain(value: Any) -> Any:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

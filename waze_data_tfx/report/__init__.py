@@ -1,0 +1,1 @@
+"""Turns plans, runs and verdicts into what a person reads."""

@@ -1,0 +1,88 @@
+"""Plans, runs and verdicts as text for a terminal. Called by the command line; decides nothing."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..history.record import Run
+
+if TYPE_CHECKING:
+    from ..evaluation.verdict import Verdict
+    from ..history.metadata import Execution
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows under their headings, as wide as they need on a pipe and as the terminal allows on a terminal."""
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def print_runs(runs: Iterable[Run]) -> None:
+    """Print one line per run."""
+    print_table(
+        ("RUN", "PIPELINE", "STATE", "EXIT", "STARTED", "SECONDS", "PUSHED"),
+        ((r.id, r.pipeline, r.state, r.exit_code, r.started, r.seconds, _pushed(r)) for r in runs),
+    )
+
+
+def print_run(run: Run, verdict: "Verdict | None", executions: "dict[str, Execution]") -> None:
+    """Print a run's nodes, artifacts, lineage and verdict."""
+    print(f"run {run.id} of {run.pipeline}: {run.state}" + (f", exit code {run.exit_code}" if run.exit_code is not None else ""))
+    print(f"config {run.config_path} (env {run.env}); started {run.started}; {run.seconds} s; folder {run.folder}\n")
+    rows = [(n.id, n.state, f"{n.seconds:.1f}" if n.seconds else "", n.reason, n.note) for n in run.nodes.values()]
+    print_table(("NODE", "STATE", "SECONDS", "WHY", "NOTE"), rows)
+    if executions:
+        print()
+        print_table(("ARTIFACT", "MADE BY", "USED BY", "WHERE"), _lineage(executions))
+    if verdict:
+        print()
+        print_verdict(verdict)
+    if run.message:
+        print(f"\n{run.message}")
+
+
+def print_verdict(verdict: "Verdict") -> None:
+    """Print the gate's checks."""
+    note = f" ({verdict.note})" if verdict.note else ""
+    print(f"verdict: {verdict.status}{note}")
+    print_table(
+        ("", "METRIC", "SLICE", "VALUE", "BOUND", "BASELINE", "ALLOWED CHANGE", "REASON"),
+        (
+            (
+                {True: "ok", False: "NO", None: "--"}[c.passed],
+                c.name,
+                c.slice or "overall",
+                _number(c.value),
+                _number(c.bound),
+                _number(c.baseline),
+                _number(c.allowed_change),
+                c.reason,
+            )
+            for c in verdict.checks
+        ),
+    )
+
+
+def _lineage(executions: "dict[str, Execution]") -> Iterable[tuple[str, str, str, str]]:
+    for execution in executions.values():
+        for key, artifacts in execution.outputs.items():
+            for artifact in artifacts:
+                users = [e.node for e in executions.values() if any(artifact.id in ids for ids in e.inputs.values())]
+                yield f"{artifact.type} #{artifact.id}", f"{execution.node}.{key}", ", ".join(users), artifact.uri
+
+
+def _number(value: Any) -> str:
+    return "" if value is None else f"{value:.6g}" if isinstance(value, int | float) else str(value)
+
+
+def _pushed(run: Run) -> str:
+    return f"version {run.pushed_version}" if run.pushed_version else ""

@@ -1,0 +1,233 @@
+"""Which nodes a run must execute and which it can take from an earlier run, and why.
+
+A node's key is a hash of everything its outputs depend on: the settings that matter to it, the user's code with its local
+imports, the content of its input files, the source of the library that it runs, the versions of TFX and TensorFlow, and
+the keys of the nodes before it. An earlier execution is reused when its key is the same, it read the very artifacts
+that this run would give it, and its outputs are still on disk. Needs ML Metadata, never TFX.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata as distributions
+from pathlib import Path
+from typing import Any, Literal
+
+from ..config import Config
+from ..data.fingerprint import fingerprint
+from ..pipelines.graph import Node, downstream_of, upstream_of
+from ..usercode import code_files
+from ..history.metadata import SUCCESSFUL, Execution, History
+
+Decision = Literal["run", "cached", "done", "reused", "skip"]
+PACKAGE = Path(__file__).resolve().parent.parent
+VERSIONED = ("tfx", "tensorflow", "keras", "apache-beam")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a run does with one node.
+
+    Attributes:
+        node: the node.
+        decision: run it; cached: take an earlier run's outputs; done: this run has finished it already (resume);
+            reused: taken although its key differs, because a partial run starts after it; skip: outside a partial run.
+        reason: one line for a person.
+        key: hash of everything its outputs depend on.
+        parts: what went into the key, by name.
+        source: id of the execution whose outputs are taken.
+    """
+
+    node: Node
+    decision: Decision
+    reason: str
+    key: str
+    parts: dict[str, Any]
+    source: Execution | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which part of the graph a run covers and whether it may reuse anything."""
+
+    start: str | None = None
+    end: str | None = None
+    force: bool = False
+
+
+def plan(config: Config, nodes: Mapping[str, Node], history: History, *, selection: Selection, run: str) -> list[Planned]:
+    """Decide for every node, in topological order.
+
+    Args:
+        config: the resolved config.
+        nodes: the graph by id.
+        history: what earlier runs left.
+        selection: partial run and force.
+        run: id of the run that is planned; nodes that it has completed are not executed again.
+    """
+    inside = set(nodes)
+    if selection.end:
+        inside &= upstream_of(nodes, selection.end)
+    started = downstream_of(nodes, selection.start) & inside if selection.start else inside
+    planned: dict[str, Planned] = {}
+    for node in nodes.values():
+        baseline = _baseline(planned, history) if node.resolves_baseline else None
+        parts = key_parts(config, node, {u: planned[u].key for u in node.upstream}, baseline)
+        key = _hash(parts)
+        planned[node.id] = _decide(node, key, parts, planned, history, selection, inside, started, run)
+    return list(planned.values())
+
+
+def key_parts(config: Config, node: Node, upstream: dict[str, str], baseline: int | None) -> dict[str, Any]:
+    """Return everything that the node's outputs depend on, by name."""
+    parts: dict[str, Any] = {f"config {name}": value for name, value in _flat(node.settings)}
+    for file in node.user_code:
+        parts.update({f"code {name}": digest for name, digest in code_files(file).items()})
+    if node.data:
+        assert config.root is not None
+        parts["data"] = fingerprint(list(node.data), config.root / "fingerprints.json")
+    if node.library:
+        parts["library"] = _library(node.library)
+    parts["versions"] = _versions()
+    parts.update({f"upstream {name}": key for name, key in upstream.items()})
+    if node.resolves_baseline:
+        parts["baseline"] = baseline
+    return parts
+
+
+def changed_parts(before: str, now: dict[str, Any]) -> list[str]:
+    """Return, for a person, what differs between an earlier execution's parts (JSON) and these."""
+    old = json.loads(before) if before else {}
+    changes = []
+    for name in dict.fromkeys([*now, *old]):
+        was, new = old.get(name), now.get(name)
+        if was == new:
+            continue
+        kind, _, rest = name.partition(" ")
+        if kind == "config":
+            changes.append(f"{rest}: {_shown(was)} -> {_shown(new)}")
+        elif kind == "code":
+            changes.append(f"code {rest} {'added' if was is None else 'removed' if new is None else 'changed'}")
+        elif kind == "upstream":
+            changes.append(f"{rest} changed")
+        else:
+            changes.append({"data": "input data changed", "library": "waze-data-tfx itself changed"}.get(name, f"{name} changed"))
+    return sorted(changes, key=lambda c: c.endswith(" changed") and not c.startswith("code"))
+
+
+def _decide(
+    node: Node,
+    key: str,
+    parts: dict[str, Any],
+    planned: Mapping[str, Planned],
+    history: History,
+    selection: Selection,
+    inside: set[str],
+    started: set[str],
+    run: str,
+) -> Planned:
+    def is_(decision: Decision, reason: str, source: Execution | None = None) -> Planned:
+        return Planned(node, decision, reason, key, parts, source)
+
+    if node.id not in inside:
+        return is_("skip", f"after --to {selection.end}")
+    upstream = [planned[u] for u in node.upstream]
+    own = next((e for e in history.of_node(node.id) if e.run == run), None)
+    if own and own.state in SUCCESSFUL and own.cache_key == key and _intact(own) and all(p.decision != "run" for p in upstream):
+        return is_("done", "finished before the interruption", own)
+    if node.id not in started:
+        last = next((e for e in history.of_node(node.id) if e.state in SUCCESSFUL and _intact(e)), None)
+        if last is None:
+            return is_("run", f"before --from {selection.start}, but it has never run")
+        same = last.cache_key == key
+        return is_("cached" if same else "reused", f"before --from {selection.start}" + ("" if same else ", though changed"), last)
+    if selection.force:
+        return is_("run", "--force")
+    if changed := [p.node.id for p in upstream if p.decision == "run"]:
+        return is_("run", f"{changed[0]} runs" if len(changed) == 1 else f"{', '.join(changed)} run")
+    return _reuse(node, key, parts, upstream, history)
+
+
+def _reuse(node: Node, key: str, parts: dict[str, Any], upstream: list[Planned], history: History) -> Planned:
+    """Find an earlier execution with this key that read exactly what this run would give it."""
+    earlier = [e for e in history.of_node(node.id) if e.state in SUCCESSFUL]
+    if not earlier:
+        return Planned(node, "run", "first run", key, parts)
+    same = [e for e in earlier if e.cache_key == key]
+    if not same:
+        changes = changed_parts(earlier[0].cache_parts, parts)
+        return Planned(node, "run", "; ".join(changes[:3]) or "changed", key, parts)
+    available = {i for p in upstream if p.source for i in p.source.output_ids()}
+    candidates = [e for e in same if _read_only(e, available, upstream, history)]
+    if not candidates:
+        return Planned(node, "run", "its inputs were made again", key, parts)
+    whole = next((e for e in candidates if _intact(e)), None)
+    if whole is None:
+        return Planned(node, "run", "its outputs are no longer on disk", key, parts)
+    return Planned(node, "cached", f"unchanged since run {whole.run}", key, parts, whole)
+
+
+def _read_only(execution: Execution, available: set[int], upstream: list[Planned], history: History) -> bool:
+    """Whether every input that upstream nodes make was read from the executions chosen for this run."""
+    made_upstream = {i for p in upstream for e in history.of_node(p.node.id) for i in e.output_ids()}
+    read = {i for ids in execution.inputs.values() for i in ids}
+    return read & made_upstream <= available
+
+
+def _intact(execution: Execution) -> bool:
+    return all(a.exists for artifacts in execution.outputs.values() for a in artifacts)
+
+
+def _baseline(planned: Mapping[str, Planned], history: History) -> int | None:
+    """Return the id of the model that a candidate is compared with.
+
+    The model blessed last; where that is the candidate itself (nothing was trained anew), the one it was blessed
+    against, so that running again without a change is not a new comparison.
+    """
+    blessing = history.latest_blessing()
+    if blessing is None:
+        return None
+    current = blessing.properties.get("current_model_id")
+    trainer = planned.get("Trainer")
+    source = trainer.source if trainer else None
+    if source and current in source.output_ids():
+        return blessing.properties.get("baseline_model_id")
+    return current
+
+
+def _flat(value: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        return [pair for k, v in value.items() for pair in _flat(v, f"{prefix}.{k}" if prefix else str(k))]
+    return [(prefix, value)]
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _hash(parts: dict[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
+
+
+@cache
+def _library(parts: tuple[str, ...]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        path = PACKAGE / part
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@cache
+def _versions() -> str:
+    def version(name: str) -> str:
+        try:
+            return distributions.version(name)
+        except distributions.PackageNotFoundError:
+            return "absent"
+
+    return " ".join(f"{name} {version(name)}" for name in VERSIONED)

@@ -1,0 +1,215 @@
+"""Execute one node of a compiled pipeline on TFX's portable launcher: the code that every runner comes down to.
+
+Called in a process of its own, by the forked children of `zygote` and by `waze-tfx node`. Reads MLMD's state after the
+launcher returns, because TFX 1.21 only logs some failures; clears half-written outputs that a kill left behind; turns an
+exception into one message that names the user's file and line. Imports TFX.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from ..config import Config
+from ..errors import BY_NAME, RunFailed, UserCodeError, WazeTfxError, unknown_name
+from ..usercode import user_frame
+from ..history import metadata as light
+from ..history.record import Run, load_run, write_json
+
+
+def prepare_process() -> None:
+    """Set what TFX and TensorFlow read at import; call before either is imported."""
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    sys.argv[1:] = []  # TFX's executors parse sys.argv with absl flags
+
+
+def compile_pipeline(run: Run, config: Config, data_fingerprint: str) -> None:
+    """Write the run's TFX IR, with the run id filled in, to pipeline.pb."""
+    from tfx.dsl.compiler.compiler import Compiler
+    from tfx.orchestration.portable import runtime_parameter_utils
+
+    from .. import pipelines
+
+    pipeline = pipelines.load(config.pipeline).build(config, data_fingerprint=data_fingerprint)
+    ir = Compiler().compile(pipeline)
+    runtime_parameter_utils.substitute_runtime_parameter(ir, {"pipeline-run-id": run.id})
+    path = run.folder / "pipeline.pb"
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(ir.SerializeToString(deterministic=True))
+    os.replace(temporary, path)
+
+
+def execute(run_folder: Path, node_id: str) -> int:
+    """Run one node, write nodes/NODE.json, and return the exit code (see errors)."""
+    run = load_run(run_folder)
+    started = time.time()
+    result: dict[str, Any] = {"state": "complete", "execution_id": None, "error": None}
+    exit_code = 0
+    try:
+        result["execution_id"] = _launch(run, node_id)
+    except BaseException as error:  # noqa: BLE001  every end of a node is reported, also SystemExit in user code
+        traceback.print_exc()
+        failure = explain(error, node_id, run)
+        exit_code = failure.exit_code
+        result.update(state="failed", error={"type": type(failure).__name__, "message": failure.message, "hint": failure.hint})
+    result["seconds"] = round(time.time() - started, 3)
+    write_json(run.result_path(node_id), result)
+    return exit_code
+
+
+def _launch(run: Run, node_id: str) -> int:
+    from tfx.orchestration.local import runner_utils
+    from tfx.orchestration.portable.launcher import Launcher
+    from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
+
+    config = run.config()
+    ir = pipeline_pb2.Pipeline.FromString((run.folder / "pipeline.pb").read_bytes())
+    nodes = {n.pipeline_node.node_info.id: n.pipeline_node for n in ir.nodes}
+    if node_id not in nodes:
+        raise WazeTfxError(unknown_name("node", node_id, nodes))
+    deployment = runner_utils.extract_local_deployment_config(ir)
+    connection = getattr(
+        deployment.metadata_connection_config, deployment.metadata_connection_config.WhichOneof("connection_config")
+    )
+    store = _locked_metadata(connection, light.lock_path(config))
+    info = Launcher(
+        pipeline_node=nodes[node_id],
+        mlmd_connection=store,
+        pipeline_info=ir.pipeline_info,
+        pipeline_runtime_spec=ir.runtime_spec,
+        executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+        custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
+        custom_executor_operators={
+            executable_spec_pb2.PythonClassExecutableSpec: _python_operator(),
+            executable_spec_pb2.BeamExecutableSpec: _beam_operator(),
+        },
+    ).launch()
+    record = run.nodes.get(node_id)
+    with light.open_store(config) as opened:
+        execution = light.History(opened, config.name).of_run(run.id).get(node_id)
+        if execution is None or execution.state not in light.SUCCESSFUL:
+            state = execution.state if execution else "not registered"
+            raise RunFailed(f"{node_id}: TFX left the execution {state} without an exception", hint=f"read {run.log(node_id)}")
+        if record and record.key:
+            parts_path = run.folder / "nodes" / f"{node_id}.parts.json"
+            light.set_cache_key(opened, execution.id, record.key, parts_path.read_text(encoding="utf-8"))
+    return info.execution_id if info and info.execution_id else execution.id
+
+
+def _locked_metadata(connection: Any, lock: Path) -> Any:
+    """Return TFX's Metadata whose connection is held under a file lock: SQLite aborts a writer that waits for two seconds."""
+    from tfx.orchestration import metadata
+
+    class LockedMetadata(metadata.Metadata):
+        _lock = FileLock(lock)
+
+        def __enter__(self) -> "LockedMetadata":
+            self._lock.acquire()
+            try:
+                return super().__enter__()
+            except BaseException:
+                self._lock.release()
+                raise
+
+        def __exit__(self, *details: Any) -> None:
+            try:
+                super().__exit__(*details)
+            finally:
+                self._lock.release()
+
+    return LockedMetadata(connection)
+
+
+def _clear_outputs(execution_info: Any) -> None:
+    """Empty the output folders: after a kill they hold what the killed process had written."""
+    for artifacts in execution_info.output_dict.values():
+        for artifact in artifacts:
+            folder = Path(artifact.uri)
+            if folder.is_dir() and any(folder.iterdir()):
+                shutil.rmtree(folder)
+                folder.mkdir()
+
+
+def _python_operator() -> type:
+    from tfx.orchestration.portable.python_executor_operator import PythonExecutorOperator
+
+    class CleanPythonOperator(PythonExecutorOperator):
+        def run_executor(self, execution_info: Any) -> Any:
+            _clear_outputs(execution_info)
+            return super().run_executor(execution_info)
+
+    return CleanPythonOperator
+
+
+def _beam_operator() -> type:
+    """Return TFX's Beam operator that, for in-process runners, makes the pipeline itself.
+
+    Given beam arguments, TFX 1.21's executors first pack TFX into an sdist for remote workers: one to two seconds of
+    setup.py per node that an in-process runner never reads.
+    """
+    from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
+
+    class InProcessBeamOperator(BeamExecutorOperator):
+        def run_executor(self, execution_info: Any, make_beam_pipeline_fn: Callable[[], Any] | None = None) -> Any:
+            _clear_outputs(execution_info)
+            arguments = [str(a) for a in self.beam_pipeline_args]
+            if make_beam_pipeline_fn is None and any(a == "--runner=FnApiRunner" for a in arguments):
+                import apache_beam
+
+                self.beam_pipeline_args = []
+                make_beam_pipeline_fn = lambda: apache_beam.Pipeline(argv=arguments)  # noqa: E731
+            return super().run_executor(execution_info, make_beam_pipeline_fn)
+
+    return InProcessBeamOperator
+
+
+def explain(error: BaseException, node_id: str, run: Run) -> WazeTfxError:
+    """Turn any exception of a node into one message: the project's own errors as they are, the user's frames first."""
+    ours = next((e for e in _chain(error) if isinstance(e, WazeTfxError)), None)
+    if ours is not None:
+        return ours
+    resume = f"read {run.log(node_id)}, then `waze-tfx run {run.config_path} --resume`"
+    config = run.config()
+    root_cause = _chain(error)[-1]
+    said = f"{type(root_cause).__name__}: {_first_lines(root_cause)}"
+    frame = user_frame(error, [p.parent for p in (config.code.features, config.code.model) if p])
+    if frame:
+        file, line, function = frame
+        return UserCodeError(f"{file}:{line}: in {function}: {said}", hint=f"mend it; the whole log is {run.log(node_id)}")
+    if isinstance(root_cause, OSError) and root_cause.errno in (28, 27, 122) or "No space left" in str(error):
+        return RunFailed(
+            f"{node_id}: the disk is full while writing below {run.root}: {said}",
+            hint=f"free some space, then `waze-tfx run {run.config_path} --resume`",
+        )
+    return RunFailed(f"{node_id}: {said}", hint=resume)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return the exception and what it came from, the root last."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return chain
+
+
+def _first_lines(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    text = " ".join(lines[:3])
+    return text[:600] or "(no message)"
+
+
+def result_error(run_folder: Path, node_id: str) -> WazeTfxError:
+    """Return the error that `execute` noted for a node."""
+    error = json.loads(load_run(run_folder).result_path(node_id).read_text(encoding="utf-8"))["error"]
+    return BY_NAME.get(error["type"], RunFailed)(error["message"], hint=error["hint"])

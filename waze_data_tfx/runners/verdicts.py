@@ -1,0 +1,91 @@
+"""What finished nodes say about going on: anomalies, the gate's verdict, the pushed version.
+
+Read from the artifacts after every node, cached ones too, because TFX's own components end green whatever they found.
+Called by the local runner. Never changes an artifact.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..config import Config
+from ..evaluation.verdict import Verdict
+from ..history.metadata import Execution
+from ..history.record import Run
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a node's artifacts mean for the run; `state` is None when it goes on."""
+
+    note: str = ""
+    state: Literal["stopped", "refused"] | None = None
+    message: str = ""
+    pushed_version: int | None = None
+
+
+def read(node: str, execution: Execution, config: Config, run: Run) -> Outcome:
+    """Return what this execution's artifacts mean."""
+    if node == "ExampleValidator":
+        return _anomalies(execution, config)
+    if node == "Evaluator":
+        return _verdict(execution, run)
+    if node == "Pusher":
+        return _pushed(execution, config)
+    return Outcome()
+
+
+def _anomalies(execution: Execution, config: Config) -> Outcome:
+    [artifact] = execution.outputs["anomalies"]
+    found = anomalies_in(Path(artifact.uri))
+    if not found:
+        return Outcome("no anomalies")
+    lines = [f"{split}: {line}" for split, values in found.items() for line in values]
+    n = len(lines)
+    note = f"{n} anomal{'y' if n == 1 else 'ies'}"
+    if config.anomalies.policy == "warn":
+        return Outcome(f"{note}: {lines[0]}" + (f" (+{n - 1})" if n > 1 else ""))
+    listed = "\n".join(f"  {line}" for line in lines)
+    return Outcome(
+        note,
+        "stopped",
+        f"the data does not fit the schema ({note}):\n{listed}\n  next: mend the data, change the schema, or set anomalies.policy: warn",
+    )
+
+
+def _verdict(execution: Execution, run: Run) -> Outcome:
+    [artifact] = execution.outputs["evaluation"]
+    path = Path(artifact.uri) / "verdict.json"
+    verdict = Verdict.from_json(path.read_text(encoding="utf-8"))
+    shutil.copyfile(path, run.folder / "verdict.json")
+    if verdict.status == "blessed":
+        return Outcome("blessed")
+    reasons = "\n".join(f"  {reason}" for reason in verdict.reasons())
+    decided = "the gate refused the model" if verdict.status == "refused" else "the gate could not decide"
+    hint = verdict.hint or f"waze-tfx show {run.id} for the whole verdict"
+    return Outcome(verdict.status, "refused", f"{decided}; nothing was pushed:\n{reasons}\n  next: {hint}")
+
+
+def _pushed(execution: Execution, config: Config) -> Outcome:
+    artifacts = execution.outputs.get("pushed_model", ())
+    version = artifacts[0].properties.get("pushed_version") if artifacts else None
+    if not version:
+        return Outcome("not pushed")
+    return Outcome(f"version {version} in {config.push.directory}", pushed_version=int(version))
+
+
+def anomalies_in(artifact_folder: Path) -> dict[str, list[str]]:
+    """Return what ExampleValidator found, by split: `feature: short description; long description`."""
+    from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+    found: dict[str, list[str]] = {}
+    for file in sorted(artifact_folder.glob("Split-*/SchemaDiff.pb")):
+        anomalies = anomalies_pb2.Anomalies.FromString(file.read_bytes())
+        split = file.parent.name.removeprefix("Split-")
+        lines = [f"{name}: {info.short_description}; {info.description}" for name, info in anomalies.anomaly_info.items()]
+        if anomalies.HasField("dataset_anomaly_info"):
+            lines.append(f"dataset: {anomalies.dataset_anomaly_info.description}")
+        if lines:
+            found[split] = sorted(lines)
+    return found

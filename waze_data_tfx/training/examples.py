@@ -1,0 +1,158 @@
+"""Transformed examples as batches: read into memory once where they fit, streamed from disk where they do not.
+
+Called by `run`. In memory, an epoch shuffles row numbers and gathers rows: no file is read or parsed twice. Imports
+TensorFlow at the top.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ..config.schema import Config
+from ..errors import DataError
+
+IN_MEMORY_BYTES = 2**30
+_EXPANSION = 8
+_PARSE_BATCH = 4096
+_SHUFFLE_BUFFER = 100_000
+
+Arrange = Callable[[Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Split:
+    """The transformed examples of one split.
+
+    Attributes:
+        name: "train" or "eval".
+        files: TFRecord files.
+        spec: how an example is parsed.
+        columns: the parsed columns, if they fit in memory.
+        n_rows: number of examples.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    spec: Mapping[str, Any]
+    columns: Mapping[str, np.ndarray] | None
+    n_rows: int
+
+
+def read_split(name: str, patterns: Iterable[str], spec: Mapping[str, Any], *, in_memory_bytes: int = IN_MEMORY_BYTES) -> Split:
+    """Read a split: its columns if they fit into `in_memory_bytes` (estimated from the files' size), else its row count.
+
+    Raises:
+        DataError: no file or no example.
+    """
+    files = tuple(sorted(f for p in patterns for f in tf.io.gfile.glob(p)))
+    size_bytes = sum(tf.io.gfile.stat(f).length for f in files)
+    columns = None
+    if files and size_bytes * _EXPANSION <= in_memory_bytes:
+        columns = _read_columns(files, spec)
+        n_rows = len(next(iter(columns.values()))) if columns else 0
+    else:
+        n_rows = int(_records(files).batch(_PARSE_BATCH).map(tf.size).reduce(np.int32(0), tf.add)) if files else 0
+    if not n_rows:
+        raise DataError(
+            f"split '{name}': no example to learn from; received {len(files)} files, 0 rows",
+            hint="loosen data.rules, or give the split a larger share in data.split.buckets",
+        )
+    return Split(name, files, spec, columns, n_rows)
+
+
+def check_labels(split: Split, config: Config) -> None:
+    """Check the labels of a split that is in memory.
+
+    Raises:
+        DataError: a label is missing or, in classification, outside 0..n_classes-1.
+    """
+    if split.columns is None:
+        return
+    labels = split.columns[config.label].reshape(-1)
+    if config.task == "regression":
+        wrong, expected = ~np.isfinite(labels), "a finite number"
+    else:
+        n_classes = config.n_classes or 2
+        wrong, expected = (labels < 0) | (labels >= n_classes), f"an integer in 0..{n_classes - 1}"
+    if wrong.any():
+        received = "a missing value" if labels[wrong][0] in (-1,) or np.isnan(labels[wrong][0]) else str(labels[wrong][0])
+        raise DataError(
+            f"split '{split.name}': label '{config.label}': {int(wrong.sum())} of {split.n_rows} rows cannot be learnt from; "
+            f"received {received}; expected {expected}",
+            hint=f"drop such rows with a rule, such as `{config.label} IS NULL`",
+        )
+
+
+def batches(split: Split, config: Config, arrange: Arrange, *, label_rank: int, batch_size: int, seed: int | None) -> Any:
+    """Return a tf.data.Dataset of (model inputs, label): one pass in order, or shuffled passes for ever (`n_steps` each).
+
+    Args:
+        split: rows.
+        config: `label`, `label_scale` and `task` are read.
+        arrange: from features by name to what the model takes.
+        label_rank: 1 for labels [n], 2 for [n, 1].
+        batch_size: rows per batch.
+        seed: shuffles anew on every pass, without end; None: one pass, in order.
+    """
+    scale = config.model.label_scale if config.task == "regression" else 1.0
+
+    def example(columns: Mapping[str, Any]) -> tuple[Any, Any]:
+        features = {name: value for name, value in columns.items() if name not in (config.label, config.key)}
+        label = tf.reshape(columns[config.label], [-1] + [1] * (label_rank - 1))
+        return arrange(features), label / scale if scale != 1.0 else label
+
+    columns = _in_memory(split, config, batch_size, seed) if split.columns is not None else _streamed(split, batch_size, seed)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.deterministic = True
+    options.experimental_optimization.apply_default_optimizations = False
+    made = columns.map(tf.autograph.experimental.do_not_convert(example))
+    made = made if seed is None else made.repeat()
+    return made.prefetch(2).with_options(options)
+
+
+def n_steps(split: Split, batch_size: int) -> int:
+    """Return how many batches one pass over the split takes."""
+    return math.ceil(split.n_rows / batch_size)
+
+
+def _in_memory(split: Split, config: Config, batch_size: int, seed: int | None) -> Any:
+    assert split.columns is not None
+    held = {name: tf.constant(value) for name, value in split.columns.items() if name != config.key}
+    rows = tf.data.Dataset.range(split.n_rows)
+    if seed is not None:
+        rows = rows.shuffle(split.n_rows, seed=seed, reshuffle_each_iteration=True)
+
+    def gather(index: Any) -> dict[str, Any]:
+        return {name: tf.gather(value, index) for name, value in held.items()}
+
+    return rows.batch(batch_size).map(tf.autograph.experimental.do_not_convert(gather))
+
+
+def _streamed(split: Split, batch_size: int, seed: int | None) -> Any:
+    records = _records(split.files)
+    if seed is not None:
+        records = records.shuffle(_SHUFFLE_BUFFER, seed=seed, reshuffle_each_iteration=True)
+    return records.batch(batch_size).map(_parser(split.spec), num_parallel_calls=2)
+
+
+def _records(files: Iterable[str]) -> Any:
+    names = list(files)
+    compression = "GZIP" if names and names[0].endswith(".gz") else ""
+    return tf.data.TFRecordDataset(names, compression_type=compression)
+
+
+def _parser(spec: Mapping[str, Any]) -> Callable[[Any], Any]:
+    def parse(records: Any) -> Any:
+        return tf.io.parse_example(records, dict(spec))
+
+    return tf.autograph.experimental.do_not_convert(parse)
+
+
+def _read_columns(files: Iterable[str], spec: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    parts = list(_records(files).batch(_PARSE_BATCH).map(_parser(spec)).as_numpy_iterator())
+    return {name: np.concatenate([part[name] for part in parts]) for name in spec} if parts else {}

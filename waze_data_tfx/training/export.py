@@ -1,0 +1,114 @@
+"""The served model: transform graph and Keras model in one SavedModel, with the signatures that every part relies on.
+
+`serving_default` takes serialized tf.Examples (input `examples`, [n]); `raw` takes one typed tensor [n] per feature column
+(and the key), in which NaN, "" and -2**63 mean missing. Both give `prediction` [n] (regression: the label's own unit;
+binary: the probability of class 1; multi-class: the class) and, for classification, `scores` [n, n_classes] and
+`classes` [n] int64; and `key` [n] if the config names one. Needs TensorFlow to load and nothing of this package. Called by
+`run`. Imports TensorFlow at the top.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from ..config.schema import Config
+from ..models.building import is_keras_3
+from .examples import Arrange
+
+KEY, PREDICTION, SCORES, CLASSES = "key", "prediction", "scores", "classes"
+_MISSING: dict[Any, Any] = {tf.float32: math.nan, tf.int64: tf.int64.min, tf.string: ""}
+
+
+def export(model: Any, arrange: Arrange, transformed: Any, config: Config, directory: str) -> None:
+    """Write the SavedModel.
+
+    Args:
+        model: trained Keras model of either generation.
+        arrange: from transformed features by name to what the model takes.
+        transformed: tft.TFTransformOutput.
+        config: task, label scale, columns and key.
+        directory: where it goes.
+    """
+    spec = transformed.raw_feature_spec()
+    columns = {name: spec[name] for name in config.features.column_types() if name in spec}
+    key = {KEY: (config.key, spec[config.key])} if config.key else {}
+    layer = transformed.transform_features_layer()
+    module = tf.Module()
+    module.transform_ = layer
+    if is_keras_3(model):
+        # Holding a Keras 3 model itself breaks TF 1's loader ("Could not find variable"); see tests/training/test_export.py.
+        module.variables_ = [v.value for v in model.variables]
+    else:
+        module.model_ = model
+
+    def predict(raw: Mapping[str, Any], keys: Any) -> dict[str, Any]:
+        features = layer(dict(raw))
+        outputs = predictions(model(arrange(features), training=False), config)
+        return {KEY: keys, **outputs} if keys is not None else outputs
+
+    signatures = {
+        "serving_default": _from_examples(predict, columns, key),
+        "raw": _from_columns(predict, columns, key),
+    }
+    tf.saved_model.save(module, directory, signatures=signatures)
+
+
+def predictions(output: Any, config: Config) -> dict[str, Any]:
+    """Return what is served, from the model's output [n], [n, 1] or [n, n_classes]."""
+    if config.task == "regression":
+        return {PREDICTION: tf.cast(tf.reshape(output, [-1]), tf.float32) * config.model.label_scale}
+    if config.task == "binary_classification":
+        p_one = tf.cast(tf.reshape(output, [-1]), tf.float32)
+        scores = tf.stack([1 - p_one, p_one], axis=1)
+        return {PREDICTION: p_one, SCORES: scores, CLASSES: tf.cast(p_one >= 0.5, tf.int64)}
+    classes = tf.argmax(output, axis=1, output_type=tf.int64)
+    return {PREDICTION: classes, SCORES: tf.cast(output, tf.float32), CLASSES: tf.identity(classes)}
+
+
+def _from_examples(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:
+    def serve(examples: Any) -> Any:
+        spec = {name: _tolerant(feature) for name, feature in columns.items()}
+        for name, feature in key.values():
+            spec[name] = tf.io.FixedLenFeature([], feature.dtype, default_value="" if feature.dtype == tf.string else 0)
+        parsed = tf.io.parse_example(examples, spec)
+        keys = next((parsed[name] for name, _ in key.values()), None)
+        return predict({name: parsed[name] for name in columns}, keys)
+
+    return _concrete(serve, tf.TensorSpec([None], tf.string, name="examples"))
+
+
+def _from_columns(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:
+    signature = {name: tf.TensorSpec([None], feature.dtype, name=name) for name, feature in columns.items()}
+    for name, feature in key.values():
+        signature[name] = tf.TensorSpec([None], feature.dtype, name=name)
+
+    def serve(**tensors: Any) -> Any:
+        keys = next((tf.identity(tensors[name]) for name, _ in key.values()), None)
+        return predict({name: _as_parsed(tensors[name], feature) for name, feature in columns.items()}, keys)
+
+    return tf.function(serve, autograph=False).get_concrete_function(**signature)
+
+
+def _concrete(function: Callable[..., Any], spec: Any) -> Any:
+    return tf.function(function, autograph=False).get_concrete_function(spec)
+
+
+def _tolerant(feature: Any) -> Any:
+    """Let a column that the schema calls required be absent: its default then means missing."""
+    if not isinstance(feature, tf.io.FixedLenFeature):
+        return feature
+    default = tf.fill(feature.shape, tf.constant(_MISSING[feature.dtype], feature.dtype))
+    return tf.io.FixedLenFeature(feature.shape, feature.dtype, default_value=default)
+
+
+def _as_parsed(values: Any, feature: Any) -> Any:
+    """Turn a typed column [n] into what parsing an example gives: sparse without the missing values, or dense."""
+    if isinstance(feature, tf.io.FixedLenFeature):
+        return tf.reshape(values, [-1, *feature.shape])
+    here = tf.logical_not(tf.math.is_nan(values)) if feature.dtype.is_floating else values != _MISSING[feature.dtype]
+    rows = tf.where(here)
+    indices = tf.concat([rows, tf.zeros_like(rows)], axis=1)
+    shape = tf.stack([tf.size(values, tf.int64), tf.constant(1, tf.int64)])
+    return tf.SparseTensor(indices, tf.boolean_mask(values, here), shape)

@@ -1,0 +1,247 @@
+"""The user's Python files: finds their functions, checks them unexecuted, names the code they consist of, and their lines in a traceback.
+
+Called by `check` and the cache key (by syntax tree alone: nothing is executed), and by features and models, which load the
+function. Imports only the standard library. Data files that the code reads, and imports made at run time by
+`importlib.import_module`, are not followed.
+"""
+
+import ast
+import hashlib
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any
+
+from .errors import UserCodeError, unknown_name
+
+Frame = tuple[str, int, str]
+_QUOTED_FRAME = re.compile(r'File "([^"]+)", line (\d+), in ([^\s*]+)')
+_folders: list[Path] = []
+
+
+def load_function(path: Path, name: str) -> Callable[..., Any]:
+    """Import the file under a name of its own and return its function `name`; its folder joins sys.path.
+
+    The same file with the same content is imported once per process; the module stays in sys.modules, so that functions
+    pickle by reference.
+
+    Raises:
+        UserCodeError: the file cannot be read or imported, or has no such function.
+    """
+    module = _import_file(Path(path).resolve())
+    function = getattr(module, name, None)
+    if not callable(function):
+        known = [n for n, v in vars(module).items() if callable(v) and getattr(v, "__module__", "") == module.__name__]
+        raise UserCodeError(f"{path}: {unknown_name('function', name, known)}", hint=f"define {name} in {Path(path).name}")
+    return function
+
+
+def check_function(path: Path, name: str, n_args: tuple[int, int]) -> None:
+    """Check, executing nothing, that the file defines `name` and that it can be called with some number of arguments.
+
+    Args:
+        path: the file.
+        name: function at the file's top level (a class, an import or an assignment of that name is accepted unchecked).
+        n_args: the fewest and the most positional arguments that it will be called with.
+
+    Raises:
+        UserCodeError: with file and line.
+    """
+    tree = _parse(Path(path))
+    defined = {n: node for node in tree.body for n in _bound_names(node)}
+    if name not in defined:
+        functions = [n for n, node in defined.items() if isinstance(node, ast.FunctionDef)]
+        raise UserCodeError(f"{path}:1: {unknown_name('function', name, functions)}", hint=f"define {name} in {Path(path).name}")
+    node = defined[name]
+    if isinstance(node, ast.AsyncFunctionDef):
+        raise UserCodeError(f"{path}:{node.lineno}: {name}: expected a plain function; received async def")
+    if isinstance(node, ast.FunctionDef):
+        _check_signature(path, node, n_args)
+
+
+def accepts(function: Callable[..., Any], n_args: int) -> bool:
+    """Whether the function can be called with `n_args` positional arguments."""
+    import inspect
+
+    try:
+        inspect.signature(function).bind(*[None] * n_args)
+    except TypeError:
+        return False
+    return True
+
+
+def code_files(path: Path) -> dict[str, str]:
+    """Return the sha256 of the file and of every file of its folder that it imports, directly or not, by relative path.
+
+    Raises:
+        UserCodeError: a file cannot be read or parsed.
+    """
+    path = Path(path).resolve()
+    folder, todo, found = path.parent, [path], dict[Path, str]()
+    while todo:
+        file = todo.pop()
+        if file in found:
+            continue
+        found[file] = hashlib.sha256(_read(file)).hexdigest()
+        todo += _local_imports(file, folder)
+    return {file.relative_to(folder).as_posix(): found[file] for file in sorted(found)}
+
+
+def user_frame(error: BaseException, folders: Iterable[Path]) -> Frame | None:
+    """Return (file, line, function) of the innermost frame that lies below one of the folders, the first cause first.
+
+    AutoGraph and Beam put the user's frames into the exception's metadata or its text; those are read where the traceback
+    itself holds none.
+    """
+    roots = [Path(f).resolve() for f in folders]
+    chain = list(_causes(error))
+    for frames in (_traceback_frames, _autograph_frames, _text_frames):
+        for exc in reversed(chain):
+            mine = [frame for frame in frames(exc) if any(Path(frame[0]).resolve().is_relative_to(r) for r in roots)]
+            if mine:
+                return mine[-1]
+    return None
+
+
+def located(error: BaseException, path: Path) -> str:
+    """Return `file:line` of the error in the user's code, or the file alone where no frame of it is known."""
+    frame = user_frame(error, [Path(path).parent])
+    return f"{frame[0]}:{frame[1]}" if frame else str(path)
+
+
+def _import_file(path: Path) -> ModuleType:
+    source = _read(path)
+    name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(source).hexdigest()
+    loaded = sys.modules.get(name)
+    if loaded is not None and getattr(loaded, "__waze_digest__", None) == digest:
+        return loaded
+    _parse(path)
+    _put_first(path.parent)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserCodeError(f"{path}: not a Python file; expected a name that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as exc:
+        del sys.modules[name]
+        raise UserCodeError(f"{located(exc, path)}: importing {path.name} raised {type(exc).__name__}: {exc}") from exc
+    module.__dict__["__waze_digest__"] = digest
+    return module
+
+
+def _put_first(folder: Path) -> None:
+    """Put the folder first on sys.path, and forget modules of other users' folders that its own files shadow."""
+    others = [f for f in _folders if f != folder]
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        top = name.partition(".")[0]
+        shadowed = (folder / f"{top}.py").exists() or (folder / top).is_dir()
+        if file and shadowed and any(Path(file).is_relative_to(f) for f in others) and not Path(file).is_relative_to(folder):
+            del sys.modules[name]
+    if str(folder) in sys.path:
+        sys.path.remove(str(folder))
+    sys.path.insert(0, str(folder))
+    if folder not in _folders:
+        _folders.append(folder)
+    importlib.invalidate_caches()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise UserCodeError(f"{path}: cannot be read: {exc.strerror}") from exc
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(_read(path), filename=str(path))
+    except SyntaxError as exc:
+        raise UserCodeError(f"{path}:{exc.lineno or 1}: not valid Python: {exc.msg}") from exc
+    except ValueError as exc:
+        raise UserCodeError(f"{path}:1: not valid Python: {exc}") from exc
+
+
+def _bound_names(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        yield from (a.asname or a.name.partition(".")[0] for a in node.names)
+    elif isinstance(node, ast.Assign):
+        yield from (t.id for t in node.targets if isinstance(t, ast.Name))
+    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        yield node.target.id
+    elif isinstance(node, ast.If | ast.Try):
+        for inner in (*node.body, *node.orelse):
+            yield from _bound_names(inner)
+
+
+def _check_signature(path: Path, node: ast.FunctionDef, n_args: tuple[int, int]) -> None:
+    fewest, most = n_args
+    positional = len(node.args.posonlyargs) + len(node.args.args)
+    required = positional - len(node.args.defaults)
+    keyword_only = [a.arg for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d is None]
+    wanted = str(fewest) if fewest == most else f"{fewest} to {most}"
+    if keyword_only:
+        raise UserCodeError(f"{path}:{node.lineno}: {node.name}: '{keyword_only[0]}' has no default and is never passed")
+    if required > most or (positional < fewest and node.args.vararg is None):
+        names = ", ".join(a.arg for a in (*node.args.posonlyargs, *node.args.args))
+        raise UserCodeError(
+            f"{path}:{node.lineno}: {node.name}: received {positional} parameters ({names}); expected {wanted} positional"
+        )
+
+
+def _local_imports(file: Path, folder: Path) -> Iterator[Path]:
+    for node in ast.walk(_parse(file)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _module_files(folder, alias.name.split("."))
+        elif isinstance(node, ast.ImportFrom):
+            base = folder
+            if node.level:
+                base = file.parents[node.level - 1] if node.level <= len(file.parents) else folder
+            parts = node.module.split(".") if node.module else []
+            for alias in node.names:
+                found = _module_files(base, [*parts, alias.name]) if base.is_relative_to(folder) else iter(())
+                yield from found
+
+
+def _module_files(base: Path, parts: list[str]) -> Iterator[Path]:
+    """Yield the files that importing `a.b.c` runs, as far as they lie below `base`."""
+    for depth in range(len(parts) + 1):
+        place = base.joinpath(*parts[:depth])
+        candidates = [place / "__init__.py"] if depth == 0 else [place.with_name(place.name + ".py"), place / "__init__.py"]
+        yield from (c for c in candidates if c.is_file())
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    exc: BaseException | None = error
+    while exc is not None and id(exc) not in seen:
+        seen.add(id(exc))
+        yield exc
+        exc = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
+
+
+def _traceback_frames(exc: BaseException) -> Iterator[Frame]:
+    tb: TracebackType | None = exc.__traceback__
+    while tb is not None:
+        yield tb.tb_frame.f_code.co_filename, tb.tb_lineno, tb.tb_frame.f_code.co_name
+        tb = tb.tb_next
+
+
+def _autograph_frames(exc: BaseException) -> Iterator[Frame]:
+    metadata = getattr(exc, "ag_error_metadata", None)
+    for frame in reversed(getattr(metadata, "translated_stack", ())):
+        yield frame.filename, frame.lineno, frame.function_name
+
+
+def _text_frames(exc: BaseException) -> Iterator[Frame]:
+    for file, line, function in _QUOTED_FRAME.findall(str(exc)):
+        yield file, int(line), function
