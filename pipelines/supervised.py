@@ -111,9 +111,7 @@ def _components(config: Config, data_fingerprint: str) -> "list[BaseNode]":
         schema_gen = tfx_components.SchemaGen(statistics=statistics_gen.outputs["statistics"], infer_feature_shape=False)
     schema = schema_gen.outputs["schema"]
     validator = tfx_components.ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
-    transform = Transform(
-        examples=examples, schema=schema, preprocessing_fn=PREPROCESSING_FN, custom_config={"config": text}
-    )
+    transform = Transform(examples=examples, schema=schema, preprocessing_fn=PREPROCESSING_FN, custom_config={"config": text})
     trainer = tfx_components.Trainer(
         run_fn=RUN_FN,
         examples=transform.outputs["transformed_examples"],

@@ -80,13 +80,16 @@ def plan(
     }
     if as_json:
         nodes = [
-            {"id": p.node.id, "upstream": p.node.upstream, "decision": p.decision, "reason": p.reason, "key": p.key} for p in planned
+            {"id": p.node.id, "upstream": p.node.upstream, "decision": p.decision, "reason": p.reason, "key": p.key}
+            for p in planned
         ]
         _print_json({"nodes": nodes, "places": places})
         return
     from .report.text import print_table
 
-    print_table(("NODE", "AFTER", "WOULD", "WHY"), ((p.node.id, ", ".join(p.node.upstream), p.decision, p.reason) for p in planned))
+    print_table(
+        ("NODE", "AFTER", "WOULD", "WHY"), ((p.node.id, ", ".join(p.node.upstream), p.decision, p.reason) for p in planned)
+    )
     print()
     print_table(("WHAT", "WHERE"), places.items())
 
@@ -135,7 +138,9 @@ def runs(
 
     from .runners.local import open_run
 
-    found = [open_run(f.parent) for root in _roots(config) for f in sorted((root / "runs").glob("*/run.json"), reverse=True)[:limit]]
+    found = [
+        open_run(f.parent) for root in _roots(config) for f in sorted((root / "runs").glob("*/run.json"), reverse=True)[:limit]
+    ]
     found = sorted(found, key=lambda r: r.id, reverse=True)[:limit]
     if as_json:
         _print_json([asdict(r) for r in found])
@@ -239,7 +244,8 @@ def doctor(as_json: AsJson = False) -> None:
         from .report.text import print_table
 
         print_table(
-            ("", "WHAT", "FOUND", "REMEDY"), (("ok" if f.ok else "NO", f.what, f.found, "" if f.ok else f.remedy) for f in findings)
+            ("", "WHAT", "FOUND", "REMEDY"),
+            (("ok" if f.ok else "NO", f.what, f.found, "" if f.ok else f.remedy) for f in findings),
         )
     raise typer.Exit(0 if all(f.ok for f in findings) else 1)
 
@@ -301,7 +307,9 @@ def _say_end(run: Any, config: Path) -> None:
     print()
     if run.state == "done":
         pushed = f"; version {run.pushed_version} is pushed" if run.pushed_version else ""
-        print(f"done in {run.seconds} s{pushed}\n  next: waze-tfx show {run.id}" + (_try_it(config) if run.pushed_version else ""))
+        print(
+            f"done in {run.seconds} s{pushed}\n  next: waze-tfx show {run.id}" + (_try_it(config) if run.pushed_version else "")
+        )
     else:
         print(f"{run.state}: {run.message}", file=sys.stderr)
 

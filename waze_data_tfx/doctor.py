@@ -93,7 +93,9 @@ def _import() -> Finding:
 
 def _disk() -> Finding:
     free = shutil.disk_usage(Path.cwd()).free
-    return Finding("free disk", free >= MIN_DISK_BYTES, f"{free / 2**30:.1f} GiB here", "free some space: a run needs about 2 GiB")
+    return Finding(
+        "free disk", free >= MIN_DISK_BYTES, f"{free / 2**30:.1f} GiB here", "free some space: a run needs about 2 GiB"
+    )
 
 
 def _memory() -> Finding:

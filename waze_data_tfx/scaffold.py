@@ -25,13 +25,17 @@ def create(target: Path, template: str) -> list[Path]:
     """
     name = target.name
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UserError(f"new {name}: expected lower-case letters, digits and _, beginning with a letter (it becomes a module name)")
+        raise UserError(
+            f"new {name}: expected lower-case letters, digits and _, beginning with a letter (it becomes a module name)"
+        )
     if template not in templates():
         raise UserError(f"--template {template}: {unknown_name('template', template, templates())}")
     if target.exists() and any(target.iterdir()):
         raise UserError(f"{target}: is not empty; nothing was written", hint="choose another name, or remove the folder")
     target.mkdir(parents=True, exist_ok=True)
-    written = [_write(target / "config.yaml", _renamed((CONFIGS / f"{template}.yaml").read_text("utf-8"), template, name, config=True))]
+    written = [
+        _write(target / "config.yaml", _renamed((CONFIGS / f"{template}.yaml").read_text("utf-8"), template, name, config=True))
+    ]
     for source in sorted((TEMPLATES / template).iterdir()):
         if source.name in LEFT_OUT:
             continue

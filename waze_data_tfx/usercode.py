@@ -1,4 +1,4 @@
-"""The user's Python files: finds their functions, checks them unexecuted, names the code they consist of, and their lines in a traceback.
+"""The user's Python files: their functions, the code they consist of, and their lines in a traceback.
 
 Called by `check` and the cache key (by syntax tree alone: nothing is executed), and by features and models, which load the
 function. Imports only the standard library. Data files that the code reads, and imports made at run time by

@@ -17,7 +17,7 @@ from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import DataError
 from waze_data_tfx.evaluation import measure, results, verdict
 from waze_data_tfx.evaluation.spec import BASELINE, CANDIDATE, output_name
-from waze_data_tfx.evaluation.verdict import Metrics, Verdict
+from waze_data_tfx.evaluation.verdict import Metrics, Status, Verdict
 
 VERDICT_FILE, SAMPLE_FILE = "verdict.json", "sample.json"
 N_SAMPLE = 32
@@ -132,7 +132,7 @@ def _measure(
 
 def _not_compared(judged: Verdict, inputs: Inputs, why: str) -> Verdict:
     """Return the verdict of a candidate whose baseline cannot be evaluated: refused by its bounds, or else inconclusive."""
-    status = "refused" if judged.status == "refused" else "inconclusive"
+    status: Status = "refused" if judged.status == "refused" else "inconclusive"
     identity = inputs.baseline.identity if inputs.baseline else None
     return dataclasses.replace(
         judged, status=status, baseline=identity, note=f"the baseline cannot be evaluated: {why}", hint=REMEDY

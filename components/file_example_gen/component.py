@@ -24,7 +24,7 @@ PARTS = ".parts"
 
 
 @component(use_beam=True)
-def FileExampleGen(  # noqa: D417, N802 - the type hints are TFX's declaration of the component
+def FileExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the component
     config: Parameter[str],
     data_fingerprint: Parameter[str],
     examples: OutputArtifact[standard_artifacts.Examples],

@@ -31,7 +31,8 @@ class Plan:
     kind: Format
     types: dict[str, ColumnType]  # columns of the examples
     rule_types: dict[str, ColumnType]  # columns that only rules read
-    names: tuple[str, ...]  # all columns that are read
+    known: tuple[str, ...]  # all columns of the file; empty for TFRecord
+    names: tuple[str, ...]  # the columns that are read
     by: tuple[str, ...]
     rules: tuple[Rule, ...]
     buckets: dict[str, int]
@@ -74,14 +75,15 @@ def make_plan(config: Config, folders: dict[str, str]) -> Plan:
     by = config.data.split.by or tuple(known if known is not None else sorted(types))
     rule_columns = _rule_columns(config, known)
     names = tuple(dict.fromkeys((*types, *rule_columns, *by)))
-    for name in names if known is not None else ():
-        if name not in known:
+    for name in names:
+        if known is not None and name not in known:
             raise DataError(f"{files[0]}: column '{name}' is missing; known: {', '.join(known)}{did_you_mean(name, known)}")
     return Plan(
         files=tuple(files),
         kind=kind,
         types=types,
         rule_types=infer_types(files, kind, rule_columns) if kind == "csv" else {},
+        known=tuple(known or ()),
         names=names,
         by=by,
         rules=config.data.rules,
@@ -161,7 +163,7 @@ def _split_examples(plan: Plan, file: Path, counts: Counts) -> Iterator[tuple[in
     """Yield (split position, serialized examples) batch by batch, and count."""
     import pyarrow as pa
 
-    rules, row = Rules(plan.rules), plan.first_row
+    rules, row = Rules(plan.rules, known=plan.known), plan.first_row
     for raw in read_batches(file, plan.kind, plan.names):
         typed = parse(raw, {**plan.rule_types, **plan.types}, file=file, first_row=row)
         row += raw.num_rows
@@ -198,6 +200,6 @@ def _check_label(config: Config, total: Counts, n_kept: int) -> None:
             hint="check the column named by `label`",
         )
     raise DataError(
-        f"{config.data.input}: label '{config.label}' is missing in {n} of {n_kept} rows that are kept; expected a value in every row",
+        f"{config.data.input}: label '{config.label}' is missing in {n} of {n_kept} kept rows; expected a value in every row",
         hint=f"if these rows may go, say so by a rule under data.rules: {rule}",
     )

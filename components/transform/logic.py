@@ -77,7 +77,11 @@ def transform(pipeline: Any, paths: Paths) -> None:
         tf.io.gfile.makedirs(target)
         work += [(file, os.path.join(target, SHARD.format(i, len(files)))) for i, file in enumerate(files)]
     with pipeline:
-        _ = pipeline | "Files" >> beam.Create(work, reshuffle=len(work) > 1) | "Transform" >> beam.ParDo(_TransformFiles(paths.graph))
+        _ = (
+            pipeline
+            | "Files" >> beam.Create(work, reshuffle=len(work) > 1)
+            | "Transform" >> beam.ParDo(_TransformFiles(paths.graph))
+        )
 
 
 def read_batches(file: str, serialized_schema: bytes) -> Iterator[pa.RecordBatch]:
@@ -127,6 +131,9 @@ def _write_graph(saved_model: str, metadata: dataset_metadata.DatasetMetadata, a
         with tf.io.gfile.GFile(os.path.join(target, tft.TFTransformOutput.ASSET_MAP), "w") as opened:
             opened.write(json.dumps(asset_map))
     tf.io.gfile.rename(saved_model, os.path.join(graph, tft.TFTransformOutput.TRANSFORM_FN_DIR), overwrite=True)
+    working = os.path.join(graph, tft.TFTransformOutput.TRANSFORM_FN_DIR, impl_helper.METADATA_DIR_NAME)
+    if tf.io.gfile.exists(working):  # Transform's own notes, which its writer leaves out too
+        tf.io.gfile.rmtree(working)
 
 
 def _files(folder: str) -> list[str]:

@@ -1,7 +1,5 @@
 """Features of a taxi trip. Edit freely: this file is yours."""
 
-import tensorflow as tf
-
 from waze_data_tfx import features
 
 EARTH_RADIUS_KM = 6371.0

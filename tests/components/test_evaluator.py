@@ -123,7 +123,7 @@ def plus_two(place):  # predicts 3, 4, 5, 6: errors 2, 1, 3, 1: mae 7/4
 @pytest.fixture(scope="module")
 def first(tmp_path_factory, examples, plus_one):
     config = _config(
-        [{"name": "mae", "upper_bound": 1.25, "absolute_change": 0.0}, {"name": "rmse"}],
+        [{"name": "mae", "upper_bound": 1.25, "absolute_change": 0.0}, {"name": "rmse"}, {"name": "mse"}, {"name": "mape"}],
         slices=[{"columns": ["payment"], "metrics": [{"name": "mae", "upper_bound": 0.5}], "min_examples": 2}],
     )
     return _run(tmp_path_factory.mktemp("first"), config, examples, plus_one)
@@ -202,7 +202,9 @@ def test_baseline_that_fails_only_on_a_later_row_is_inconclusive(tmp_path, plus_
         with tf.control_dependencies([tf.debugging.assert_positive(x, message="x must be positive")]):
             return tf.identity(x)
 
-    verdict, _, _ = _run(tmp_path, _config([{"name": "mae", "absolute_change": 1}]), examples, plus_one, _model(tmp_path / "m", fails))
+    verdict, _, _ = _run(
+        tmp_path, _config([{"name": "mae", "absolute_change": 1}]), examples, plus_one, _model(tmp_path / "m", fails)
+    )
     assert verdict.status == "inconclusive"
     assert "serving_default failed on 33 evaluation rows" in verdict.note
 
@@ -234,11 +236,14 @@ def test_empty_split_is_a_data_error(tmp_path, plus_one):
         _run(tmp_path, _config([{"name": "mae", "upper_bound": 1}]), _examples(tmp_path / "examples", []), plus_one)
 
 
+BINARY = ("accuracy", "precision", "recall", "binary_crossentropy", "auc_pr")
+
+
 def test_binary_metrics(tmp_path):
     # predictions 0.1, 0.4, 0.6, 0.8; labels 0, 1, 0, 1
     examples = _examples(tmp_path / "examples", [(0.1, "a", 0), (0.4, "a", 1), (0.6, "b", 0), (0.8, "b", 1)], "int")
     model = _model(tmp_path / "m", lambda x: x)
-    config = _config([{"name": "auc", "lower_bound": 0.7}], task="binary_classification")
+    config = _config([{"name": "auc", "lower_bound": 0.7}, *({"name": n} for n in BINARY)], task="binary_classification")
     verdict, rows, _ = _run(tmp_path, config, examples, model)
     found = rows[""]["candidate"]
     assert found["auc"] == pytest.approx(3 / 4, abs=1e-3)  # of 4 pairs only (0.4, 0.6) is in the wrong order
@@ -252,19 +257,20 @@ def test_binary_metrics(tmp_path):
 
 def test_multiclass_metrics(tmp_path):
     # x 0 -> scores (.7, .2, .1); x 1 -> (.2, .5, .3); labels 0, 1, 2: the last is wrong
-    table = tf.constant([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]])
     examples = _examples(tmp_path / "examples", [(0.0, "a", 0), (1.0, "a", 1), (1.0, "b", 2)], "int")
     model = _model(tmp_path / "m", lambda x: tf.gather([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]], tf.cast(x, tf.int32)), output="scores")
-    config = _config([{"name": "accuracy", "lower_bound": 0.6}], task="multiclass_classification")
+    config = _config(
+        [{"name": "accuracy", "lower_bound": 0.6}, {"name": "categorical_crossentropy"}], task="multiclass_classification"
+    )
     verdict, rows, _ = _run(tmp_path, config, examples, model)
     found = rows[""]["candidate"]
-    assert table.shape == (2, 3)
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert found["categorical_crossentropy"] == pytest.approx(-(math.log(0.7) + math.log(0.5) + math.log(0.3)) / 3, rel=1e-4)
     assert verdict.status == "blessed"
 
 
 def test_numbers_equal_those_of_tfx(tmp_path, first, examples, plus_one):
+    from tensorflow_model_analysis.api import model_eval_lib
     from tensorflow_model_analysis.proto import config_pb2
 
     names = {"example_count": "ExampleCount", "mae": "MeanAbsoluteError", "mse": "MeanSquaredError"}
@@ -288,9 +294,12 @@ def test_numbers_equal_those_of_tfx(tmp_path, first, examples, plus_one):
         {"eval_config": json_format.MessageToJson(eval_config), "example_splits": "null"},
     )
     theirs = results.load(evaluation.uri)
-    _, rows, _ = first
+    _, rows, ours_blessing = first
     ours = {name: row["candidate"] for name, row in rows.items()}
     assert {",".join(f"{c}={v}" for c, v in key) for key in theirs} == set(ours)
     for key, values in theirs.items():
         for name in names:
             assert ours[",".join(f"{c}={v}" for c, v in key)][name] == values[name]
+    folder = str(Path(ours_blessing.uri).parent / "evaluation")
+    loaded = dict(model_eval_lib.load_eval_result(folder).slicing_metrics)
+    assert loaded[()][""][""]["mae"] == {"doubleValue": 1.25}

@@ -121,7 +121,9 @@ def _plain(node: Any, key: Key, shown: str, positions: dict[Key, str]) -> Any:
     for kind in (int, float, str):
         if isinstance(node, kind):
             return kind(node)
-    raise ConfigError([f"{_position(positions, key)}: {_dotted(key)}: tag {getattr(node, 'tag', type(node).__name__)} is not allowed"])
+    raise ConfigError(
+        [f"{_position(positions, key)}: {_dotted(key)}: tag {getattr(node, 'tag', type(node).__name__)} is not allowed"]
+    )
 
 
 def _parse_set(assignment: str, positions: dict[Key, str]) -> dict[str, Any]:
@@ -186,9 +188,11 @@ def _fields_at(key: Key) -> list[str]:
     """Return the known keys of the section at `key`."""
     model: Any = Config
     for part in key:
-        info = model.model_fields.get(part) or next(
-            (f for f in model.model_fields.values() if f.alias == part), None
-        ) if isinstance(model, type) and issubclass(model, BaseModel) else None
+        info = (
+            model.model_fields.get(str(part)) or next((f for f in model.model_fields.values() if f.alias == part), None)
+            if isinstance(model, type) and issubclass(model, BaseModel)
+            else None
+        )
         model = _section_in(info.annotation) if info else model
         if model is None:
             return []
@@ -277,4 +281,3 @@ def _by_line(problem: str) -> tuple[str, int]:
     file, _, rest = problem.partition(":")
     line = rest.partition(":")[0]
     return file, int(line) if line.isdigit() else 0
-

@@ -85,7 +85,9 @@ class Data(Section):
 class Dense(Section):
     """A numeric feature."""
 
-    transform: Annotated[DenseTransform, Field(description="Scaling; log_z_score is log1p of max(x, 0), then z-score.")] = "z_score"
+    transform: Annotated[DenseTransform, Field(description="Scaling; log_z_score is log1p of max(x, 0), then z-score.")] = (
+        "z_score"
+    )
     impute: Annotated[Imputation, Field(description="What stands in for a missing value, before scaling.")] = "mean"
     indicator: Annotated[bool, Field(description="Add NAME_missing: 1 where the value was missing.")] = False
 
@@ -107,7 +109,9 @@ class Category(Section):
     """An integer feature in 0..size-1."""
 
     size: Annotated[int, Field(ge=2, description="Number of values; a missing or larger value gets an id of its own.")]
-    encoding: Annotated[Literal["one_hot", "id"], Field(description="one_hot: a float vector; id: an integer to embed.")] = "one_hot"
+    encoding: Annotated[Literal["one_hot", "id"], Field(description="one_hot: a float vector; id: an integer to embed.")] = (
+        "one_hot"
+    )
 
 
 class Features(Section):
@@ -157,20 +161,26 @@ class Features(Section):
 class Code(Section):
     """The user's Python files; both optional where ready-made transforms and models serve."""
 
-    features: Annotated[Path | None, Field(description="File with preprocessing_fn(inputs) or preprocessing_fn(inputs, config).")] = None
+    features: Annotated[
+        Path | None, Field(description="File with preprocessing_fn(inputs) or preprocessing_fn(inputs, config).")
+    ] = None
     model: Annotated[Path | None, Field(description="File with build_model(inputs, config) that returns a Keras model.")] = None
 
 
 class SchemaSource(Section):
     """Where the data schema comes from."""
 
-    file: Annotated[Path | None, Field(description="Curated schema (schema.pbtxt), imported; default: inferred from train.")] = None
+    file: Annotated[Path | None, Field(description="Curated schema (schema.pbtxt), imported; default: inferred from train.")] = (
+        None
+    )
 
 
 class Anomalies(Section):
     """What happens when the data does not fit the schema."""
 
-    policy: Annotated[Literal["stop", "warn"], Field(description="stop: the run ends with exit code 3; warn: it goes on.")] = "stop"
+    policy: Annotated[Literal["stop", "warn"], Field(description="stop: the run ends with exit code 3; warn: it goes on.")] = (
+        "stop"
+    )
 
 
 class Optimizer(Section):
@@ -290,7 +300,9 @@ class Config(Section):
     label: Annotated[Column, Field(description="Column to predict.")]
     key: Annotated[Column | None, Field(description="Column that passes through to the predictions unaltered.")] = None
     n_classes: Annotated[int | None, Field(ge=3, description="Classes 0..n-1 of a multi-class label.")] = None
-    root: Annotated[Path | None, Field(description="Artifacts, metadata and runs; default: output/NAME beside the config.")] = None
+    root: Annotated[Path | None, Field(description="Artifacts, metadata and runs; default: output/NAME beside the config.")] = (
+        None
+    )
     data: Annotated[Data, Field(description="Rows.")]
     schema_: Annotated[SchemaSource, Field(alias="schema", description="Data schema.")] = SchemaSource()
     anomalies: Annotated[Anomalies, Field(description="When data does not fit the schema.")] = Anomalies()
@@ -352,9 +364,12 @@ class Config(Section):
                 if metric.name not in known:
                     yield f"{where}.{i}.name", unknown_name(f"metric for task {self.task}", metric.name, known)
         if not any(m.has_threshold for m in self.evaluation.metrics):
-            yield "evaluation.metrics", (
-                "no threshold, so no model could be blessed; add upper_bound, lower_bound, absolute_change or "
-                "relative_change to a metric"
+            yield (
+                "evaluation.metrics",
+                (
+                    "no threshold, so no model could be blessed; add upper_bound, lower_bound, absolute_change or "
+                    "relative_change to a metric"
+                ),
             )
 
 

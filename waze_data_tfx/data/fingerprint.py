@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from waze_data_tfx.errors import DataError
 
 CHUNK_BYTES = 1 << 20
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config.schema import ColumnType
-from ..errors import DataError, did_you_mean
+from waze_data_tfx.config.schema import ColumnType
+from waze_data_tfx.errors import DataError, did_you_mean
+
 from .sources import Format
 
 if TYPE_CHECKING:
@@ -90,13 +91,13 @@ def infer_types(files: Sequence[Path], kind: Format, names: Sequence[str]) -> di
 
 
 def split_ids(batch: "pa.RecordBatch", by: Sequence[str], buckets: Mapping[str, int]) -> "np.ndarray":
-    """Return the position in `buckets` of the split that each row belongs to: `[n_rows] int`.
+    r"""Return the position in `buckets` of the split that each row belongs to: `[n_rows] int`.
 
     text = the `by` columns' values as the file holds them (a CSV's field as written; Parquet's cast to string), in the order
     of `by`, joined by the character U+001F, with U+001E standing for a null (an empty field).
     bucket = ABS(MOD(FARM_FINGERPRINT(text), total)), total being the sum of the buckets; the first split takes the first
     buckets and so on, in config order. In BigQuery's SQL:
-    `ABS(MOD(FARM_FINGERPRINT(ARRAY_TO_STRING([CAST(a AS STRING), ...], '\\x1f', '\\x1e')), total))`.
+    `ABS(MOD(FARM_FINGERPRINT(ARRAY_TO_STRING([CAST(a AS STRING), ...], '\x1f', '\x1e')), total))`.
 
     Args:
         batch: rows as `read_batches` yields them, not parsed: what a column is declared as does not move a row.
@@ -117,7 +118,9 @@ def fingerprints(batch: "pa.RecordBatch", by: Sequence[str]) -> "np.ndarray":
     import tensorflow as tf
 
     texts = [pc.cast(batch.column(name), pa.large_string()) for name in by]
-    joined = pc.binary_join_element_wise(*texts, pa.scalar(SEPARATOR, pa.large_string()), null_handling="replace", null_replacement=NULL)
+    joined = pc.binary_join_element_wise(
+        *texts, pa.scalar(SEPARATOR, pa.large_string()), null_handling="replace", null_replacement=NULL
+    )
     data = tf.constant(joined.to_numpy(zero_copy_only=False), dtype=tf.string)
     return tf.raw_ops.Fingerprint(data=data, method="farmhash64").numpy().view("<i8").reshape(-1)
 

@@ -5,38 +5,37 @@ files. Imports duckdb inside its functions; never alters a value.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..config.schema import ColumnType, Rule
-from ..errors import DataError, did_you_mean
+from waze_data_tfx.config.schema import Rule
+from waze_data_tfx.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-SQL_TYPES: dict[ColumnType, str] = {"float": "DOUBLE", "int": "BIGINT", "string": "VARCHAR"}
-
 
 class Rules:
     """Rules in their order, and the connection that evaluates them; not shared between threads."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        """Hold `rules` and open an in-memory database, if there is a rule at all."""
+    def __init__(self, rules: Sequence[Rule], *, known: Sequence[str] = ()) -> None:
+        """Hold `rules`, open an in-memory database if there is a rule at all, and name the `known` columns in messages."""
         self.rules = tuple(rules)
+        self._known = tuple(known)
         self._connection: Any = None
         if self.rules:
             import duckdb
 
             self._connection = duckdb.connect(config={"enable_external_access": "false", "threads": "1"})
 
-    def check(self, types: dict[str, ColumnType]) -> None:
-        """Check that every rule parses and binds against columns of these types.
+    def check(self, types: Mapping[str, str]) -> None:
+        """Check that every rule parses and binds against columns of these SQL types.
 
         Raises:
             DataError: naming the first rule that does not.
         """
-        declared = ", ".join(f"{_quoted(name)} {SQL_TYPES[kind]}" for name, kind in types.items())
+        declared = ", ".join(f"{_quoted(name)} {kind}" for name, kind in types.items())
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE batch ({declared})")
         try:
             for rule in self.rules:
@@ -71,7 +70,9 @@ class Rules:
             return np.asarray(found, dtype=np.int64)
         except duckdb.Error:
             for rule in self.rules:  # one by one, to name the culprit
-                self._select(rule, f"SELECT count(*) FILTER (WHERE ({rule.drop}\n)) FROM batch", batch.schema.names)
+                self._select(
+                    rule, f"SELECT count(*) FILTER (WHERE ({rule.drop}\n)) FROM batch", self._known or batch.schema.names
+                )
             raise
         finally:
             self._connection.unregister("batch")
@@ -122,4 +123,5 @@ def _message(rule: Rule, detail: str, known: Sequence[str]) -> str:
     first = " ".join(detail.split("\n\nLINE")[0].split("\nCandidate")[0].split())
     missing = detail.split('Referenced column "', 1)
     guess = did_you_mean(missing[1].split('"', 1)[0], known) if len(missing) > 1 else ""
-    return f"rule '{rule.name}': DuckDB refuses the condition; received '{rule.drop}'; {first}; known columns: {', '.join(known)}{guess}"
+    received = f"rule '{rule.name}': DuckDB refuses the condition; received '{rule.drop}'"
+    return f"{received}; {first}; known columns: {', '.join(known)}{guess}"

@@ -7,18 +7,19 @@ pyarrow and duckdb are imported inside the functions that need them. Never reads
 import csv
 import glob
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Literal, get_args
+from typing import IO, Any, Literal, get_args
 
-from ..config.load import Key, Loaded
-from ..config.schema import ColumnType, Config
-from ..errors import DataError, did_you_mean
+from waze_data_tfx.config.load import Key, Loaded
+from waze_data_tfx.config.schema import ColumnType, Config
+from waze_data_tfx.errors import DataError, did_you_mean
 
 Format = Literal["csv", "parquet", "tfrecord"]
 ENDINGS: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".tfrecord": "tfrecord", ".tfrecords": "tfrecord"}
 COMPRESSED = (".gz", ".gzip")
 SAMPLE_ROWS = 200
+SQL_TYPES: dict[ColumnType, str] = {"float": "DOUBLE", "int": "BIGINT", "string": "VARCHAR"}
 
 
 def input_files(config: Config) -> list[Path]:
@@ -51,7 +52,9 @@ def file_format(config: Config, file: Path) -> Format:
     if endings and endings[-1] in ENDINGS:
         return ENDINGS[endings[-1]]
     known = ", ".join(get_args(Format))
-    raise DataError(f"{file}: the ending does not tell the format; expected one of {', '.join(ENDINGS)}; set data.format to {known}")
+    raise DataError(
+        f"{file}: the ending does not tell the format; expected one of {', '.join(ENDINGS)}; set data.format to {known}"
+    )
 
 
 def columns(file: Path, kind: Format) -> list[str] | None:
@@ -93,14 +96,14 @@ def check_columns(loaded: Loaded) -> list[str]:
     return problems + list(_rule_problems(loaded, file, kind, known))
 
 
-def sample_types(file: Path, kind: Format, names: list[str]) -> dict[str, ColumnType]:
-    """Return the likely type of each named column, from the first rows of a CSV or the schema of a Parquet file."""
+def sql_types(file: Path, kind: Format, names: list[str]) -> dict[str, str]:
+    """Return the likely SQL type of each named column, from the first rows of a CSV or the schema of a Parquet file."""
     if kind == "parquet":
         return _parquet_types(file, names)
     rows = _csv_rows(file)
     header = next(rows, [])
     sample = [row for row, _ in zip(rows, range(SAMPLE_ROWS), strict=False) if len(row) == len(header)]
-    return {name: _narrowest({row[header.index(name)] for row in sample} - {""}) for name in names}
+    return {name: SQL_TYPES[_narrowest({row[header.index(name)] for row in sample} - {""})] for name in names}
 
 
 def _named_columns(config: Config) -> Iterator[tuple[Key, str]]:
@@ -124,21 +127,19 @@ def _rule_problems(loaded: Loaded, file: Path, kind: Format, known: list[str]) -
     from .rules import Rules  # duckdb costs a tenth of a second; only configs with rules pay it
 
     declared = config.column_types()
-    types: dict[str, ColumnType] = {**sample_types(file, kind, [n for n in known if n not in declared]), **declared}
+    types = sql_types(file, kind, [n for n in known if n not in declared])
+    types.update({name: SQL_TYPES[declared[name]] for name in known if name in declared})
     for i, rule in enumerate(config.data.rules):
         try:
-            Rules((rule,)).check({name: types[name] for name in known})
+            Rules((rule,), known=known).check({name: types[name] for name in known})
         except DataError as error:
             yield f"{loaded.where('data', 'rules', i, 'drop')}: {error.message}"
 
 
 def _csv_rows(file: Path) -> Iterator[list[str]]:
-    opened: IO[str]
-    if file.suffix.lower() in COMPRESSED:
-        opened = gzip.open(file, "rt", encoding="utf-8-sig", newline="")
-    else:
-        opened = file.open(encoding="utf-8-sig", newline="")
-    with opened:
+    compressed = file.suffix.lower() in COMPRESSED
+    opener: Callable[..., IO[str]] = gzip.open if compressed else open
+    with opener(file, "rt", encoding="utf-8-sig", newline="") as opened:
         try:
             yield from csv.reader(opened)
         except UnicodeDecodeError as error:
@@ -167,14 +168,17 @@ def _parquet_columns(file: Path) -> list[str]:
         raise DataError(f"{file}: not a Parquet file; {error}") from error
 
 
-def _parquet_types(file: Path, names: list[str]) -> dict[str, ColumnType]:
+def _parquet_types(file: Path, names: list[str]) -> dict[str, str]:
     import pyarrow.parquet as pq
     import pyarrow.types as pt
 
     schema = pq.read_schema(file)
-    types: dict[str, ColumnType] = {}
-    for name in names:
-        kind = schema.field(name).type
-        is_int = pt.is_integer(kind) or pt.is_boolean(kind)
-        types[name] = "int" if is_int else "float" if pt.is_floating(kind) or pt.is_decimal(kind) else "string"
-    return types
+    tests: list[tuple[Callable[[Any], bool], str]] = [
+        (pt.is_boolean, "BOOLEAN"),
+        (pt.is_integer, "BIGINT"),
+        (pt.is_floating, "DOUBLE"),
+        (pt.is_decimal, "DOUBLE"),
+        (pt.is_date, "DATE"),
+        (pt.is_timestamp, "TIMESTAMP"),
+    ]
+    return {name: next((sql for test, sql in tests if test(schema.field(name).type)), "VARCHAR") for name in names}

@@ -14,11 +14,14 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
+from google.protobuf import json_format
 from tensorflow_model_analysis import constants
-from tensorflow_model_analysis.evaluators import metrics_plots_and_validations_evaluator
+from tensorflow_model_analysis.evaluators import metrics_plots_and_validations_evaluator as tfma_evaluator
+from tensorflow_model_analysis.metrics import metric_specs
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.utils import config_util
-from tensorflow_model_analysis.writers import eval_config_writer, metrics_plots_and_validations_writer
+from tensorflow_model_analysis.version import VERSION
+from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer
 
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import RunFailed, unknown_name
@@ -61,8 +64,7 @@ def predict(model_path: str, serialized: Sequence[bytes], output: str) -> np.nda
     try:
         outputs = _load(model_path)(tf.constant(list(serialized), tf.string))
     except (tf.errors.OpError, TypeError, ValueError, OSError) as error:
-        line = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise SignatureUnfit(f"{model_path}: {SIGNATURE} failed on {len(serialized)} evaluation rows: {line}") from error
+        raise SignatureUnfit(f"{model_path}: {SIGNATURE} failed on {len(serialized)} evaluation rows: {_cause(error)}") from error
     if output not in outputs:
         raise SignatureUnfit(f"{model_path}: {SIGNATURE}: {unknown_name('output', output, outputs)}")
     values = outputs[output].numpy()
@@ -101,10 +103,11 @@ def measure(
     config_util.verify_eval_config(tfma_config)
     pipeline = make_pipeline()
     _build(pipeline, config, models, tfma_config, file_patterns, directory)
+    _write_config(tfma_config, models, directory)
     try:
         result = pipeline.run()
         result.wait_until_finish()
-    except RuntimeError as error:  # what Beam makes of a DoFn's exception, its text kept
+    except (SignatureUnfit, RuntimeError) as error:  # in this process the DoFn's own, from a remote worker its text
         if _BASELINE_FAILED in str(error):
             line = str(error).partition(_BASELINE_FAILED)[2].strip().splitlines()[0]
             raise BaselineFailed(line) from error
@@ -124,26 +127,50 @@ def _build(
     file_patterns: Sequence[str],
     directory: str,
 ) -> None:
-    evaluator = metrics_plots_and_validations_evaluator.MetricsPlotsAndValidationsEvaluator(eval_config=tfma_config)
-    extracts = (
+    computations = tfma_evaluator._filter_and_separate_computations(
+        metric_specs.to_computations(list(tfma_config.metrics_specs), eval_config=tfma_config)
+    )
+    baseline = BASELINE if models.baseline else None
+    _ = (
         pipeline
         | "Files" >> beam.Create(sorted(file_patterns), reshuffle=False)
         | "Read" >> beam.FlatMap(_read_batches)
         | "Extract" >> beam.ParDo(_ExtractFn(config.model_dump_json(by_alias=True), models))
+        | "Preprocess" >> beam.ParDo(tfma_evaluator._PreprocessorDoFn(computations.non_derived_computations))
+        | "Slice" >> beam.FlatMap(_by_slice)
+        | "Combine" >> beam.CombinePerKey(tfma_evaluator._ComputationsCombineFn(computations.non_derived_computations))
+        | "Derive" >> tfma_evaluator._AddDerivedCrossSliceAndDiffMetrics(computations.derived_computations, [], [], baseline)
+        | "Public" >> beam.MapTuple(tfma_evaluator._remove_private_metrics)
+        | "All" >> beam.combiners.ToList()
+        | "Write" >> beam.Map(_write, directory)
     )
-    evaluation = extracts | evaluator.stage_name >> evaluator.ptransform
-    for writer in _writers(tfma_config, models, directory):
-        _ = {constants.METRICS_KEY: evaluation[constants.METRICS_KEY]} | writer.stage_name >> writer.ptransform
 
 
-def _writers(tfma_config: config_pb2.EvalConfig, models: Models, directory: str) -> list[Any]:
-    """Return the writers of what is read again; plots, attributions and TFMA's validations are always empty here."""
-    return [
-        eval_config_writer.EvalConfigWriter(directory, tfma_config, model_locations=models.by_name()),
-        metrics_plots_and_validations_writer.MetricsPlotsAndValidationsWriter(
-            output_paths={constants.METRICS_KEY: os.path.join(directory, constants.METRICS_KEY)}, eval_config=tfma_config
-        ),
-    ]
+def _write_config(tfma_config: config_pb2.EvalConfig, models: Models, directory: str) -> None:
+    """Write eval_config.json as TFMA does: its loaders want it beside the metrics."""
+    run = config_pb2.EvalRun(eval_config=tfma_config, version=VERSION, model_locations=models.by_name())
+    with tf.io.gfile.GFile(os.path.join(directory, "eval_config.json"), "w") as file:
+        file.write(json_format.MessageToJson(run))
+
+
+def _by_slice(extracts: dict[str, Any]) -> Iterator[tuple[tuple, dict[str, Any]]]:
+    """Yield the row once for each of its slices."""
+    inputs = {k: v for k, v in extracts.items() if k != constants.SLICE_KEY_TYPES_KEY}
+    return ((key, inputs) for key in extracts[constants.SLICE_KEY_TYPES_KEY])
+
+
+def _write(sliced: list[Any], directory: str) -> None:
+    """Write the metrics of every slice as TFMA does, into the one file that its loaders expect."""
+    path = os.path.join(directory, f"{constants.METRICS_KEY}-00000-of-00001.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        for metrics in sliced:
+            writer.write(metrics_plots_and_validations_writer.convert_slice_metrics_to_proto(metrics, None).SerializeToString())
+
+
+def _cause(error: Exception) -> str:
+    """Return the one line of TensorFlow's message that says what is wrong; the node's position `[[...]]` comes after it."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return next((line for line in reversed(lines) if line and not line.startswith("[[")), type(error).__name__)
 
 
 def _not_finite(model_name: str) -> str:

@@ -6,7 +6,7 @@ Thresholds are judged by `verdict`: TFMA's change threshold passes silently with
 
 from typing import TYPE_CHECKING
 
-from waze_data_tfx.config.schema import METRICS_BY_TASK, Config, Task
+from waze_data_tfx.config.schema import Config, Task
 
 from .verdict import EXAMPLE_COUNT
 
@@ -26,7 +26,7 @@ TFMA_CLASSES: dict[str, str] = {
     "auc_pr": "AUCPrecisionRecall",
     "precision": "Precision",
     "recall": "Recall",
-    "categorical_crossentropy": "CategoricalCrossEntropy",
+    "categorical_crossentropy": "SparseCategoricalCrossentropy",  # TFMA's own takes a class number for a probability (0.52)
 }
 ACCURACY_CLASSES: dict[Task, str] = {
     "binary_classification": "BinaryAccuracy",
@@ -42,7 +42,7 @@ def output_name(task: Task) -> str:
 
 
 def eval_config(config: Config, *, has_baseline: bool) -> "config_pb2.EvalConfig":
-    """Return TFMA's configuration: one model or two, all rows and the configured slices, every metric of the task.
+    """Return TFMA's configuration: one model or two, all rows and the configured slices, every metric that the config names.
 
     Metrics carry the names of the config (`mae`), so that what is written reads like what was asked for.
     """
@@ -68,7 +68,7 @@ def eval_config(config: Config, *, has_baseline: bool) -> "config_pb2.EvalConfig
             config_pb2.MetricsSpec(
                 metrics=[
                     config_pb2.MetricConfig(class_name=_class_name(name, config.task), config=f'{{"name": "{name}"}}')
-                    for name in metric_names(config.task)
+                    for name in metric_names(config)
                 ],
                 model_names=names,
             )
@@ -76,9 +76,11 @@ def eval_config(config: Config, *, has_baseline: bool) -> "config_pb2.EvalConfig
     )
 
 
-def metric_names(task: Task) -> list[str]:
-    """Return the metrics that TFMA computes: the number of examples and all of the task's that are not derived."""
-    return [EXAMPLE_COUNT, *(name for name in METRICS_BY_TASK[task] if name not in DERIVED)]
+def metric_names(config: Config) -> list[str]:
+    """Return the metrics that TFMA computes: the number of examples and what the config names, for all rows or for a slice."""
+    evaluation = config.evaluation
+    wanted = [m.name for part in (evaluation, *evaluation.slices) for m in part.metrics]
+    return list(dict.fromkeys([EXAMPLE_COUNT, *(DERIVED.get(name, name) for name in wanted)]))
 
 
 def slice_columns(config: Config) -> list[tuple[str, ...]]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..config.schema import Config
-from ..errors import UserCodeError, UserError
-from ..usercode import accepts, load_function, located
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.errors import UserCodeError, UserError
+from waze_data_tfx.usercode import accepts, load_function, located
 from . import ready_made, transforms
 
 MISSING_CLASS = -1

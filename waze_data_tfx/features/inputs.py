@@ -6,8 +6,8 @@ Called by training, which hands them to the model builder. Reads a schema, never
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..config.schema import Config
-from ..errors import UserCodeError
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.errors import UserCodeError
 
 
 @dataclass(frozen=True)

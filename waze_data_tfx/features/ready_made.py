@@ -9,8 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..config.schema import Config, DenseTransform
-from ..errors import DataError, did_you_mean
+from waze_data_tfx.config.schema import Config, DenseTransform
+from waze_data_tfx.errors import DataError, did_you_mean
 from . import numeric, transforms
 
 _SCALES: tuple[tuple[tuple[DenseTransform, ...], Callable[..., tf.Tensor]], ...] = (
@@ -61,7 +61,7 @@ def column(inputs: Mapping[str, Any], name: str) -> Any:
 
 
 def _dense_group(inputs: Mapping[str, Any], config: Config) -> dict[str, tf.Tensor]:
-    outputs = {}
+    outputs: dict[str, tf.Tensor] = {}
     for kinds, scale in _SCALES:
         columns = {name: dense for name, dense in config.features.dense.items() if dense.transform in kinds}
         if not columns:

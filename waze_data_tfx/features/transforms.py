@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform import schema_inference
 
-from ..errors import UserCodeError
+from waze_data_tfx.errors import UserCodeError
 from . import numeric
 from .numeric import Strategy
 

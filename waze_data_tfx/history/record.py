@@ -87,7 +87,9 @@ def new_run(config: Config, *, config_path: Path, env: str, partial: bool) -> Ru
     assert config.root is not None
     now = datetime.now(UTC)
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    run = Run(run_id, str(config.root), config.name, str(config_path), env, started=now.isoformat(timespec="seconds"), partial=partial)
+    run = Run(
+        run_id, str(config.root), config.name, str(config_path), env, started=now.isoformat(timespec="seconds"), partial=partial
+    )
     run.pid = os.getpid()
     for sub in ("nodes", "logs"):
         (run.folder / sub).mkdir(parents=True)
@@ -108,7 +110,9 @@ def load_run(folder: Path) -> Run:
         nodes = {k: NodeRecord(**v) for k, v in values.pop("nodes").items()}
         return Run(**values, nodes=nodes)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise RunFailed(f"{path}: not a readable run record: {error}", hint="the artifacts are untouched; start a new run") from error
+        raise RunFailed(
+            f"{path}: not a readable run record: {error}", hint="the artifacts are untouched; start a new run"
+        ) from error
 
 
 def runs_of(root: Path) -> list[Run]:

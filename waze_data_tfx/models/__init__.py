@@ -7,8 +7,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from ..config.schema import Config
-from ..errors import UserError, unknown_name
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.errors import UserError, unknown_name
 
 MODELS: dict[str, str] = {
     "dnn_regressor": "waze_data_tfx.models.dnn:dnn_regressor",

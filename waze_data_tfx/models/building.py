@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..config.schema import Config
-from ..errors import UserCodeError, UserError, unknown_name
-from ..features.inputs import ModelInput
-from ..usercode import accepts, load_function, located
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.errors import UserCodeError, UserError, unknown_name
+from waze_data_tfx.features.inputs import ModelInput
+from waze_data_tfx.usercode import accepts, load_function, located
 from . import ready_made
 
 

@@ -5,8 +5,8 @@ Called by training. For both generations of Keras, each with optimizers of its o
 
 from typing import Any
 
-from ..config.schema import Config
-from ..errors import UserError
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.errors import UserError
 from .building import library_of
 from .names import check_loss, check_metric
 

@@ -6,9 +6,9 @@ its functions.
 
 from typing import Any
 
-from ..config.schema import Config
-from ..errors import UserError
-from ..features.inputs import ModelInput
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.errors import UserError
+from waze_data_tfx.features.inputs import ModelInput
 from .names import check_activation
 
 

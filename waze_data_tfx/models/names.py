@@ -5,7 +5,9 @@ Called by `dnn` and `compiling`. Imports Keras inside its functions.
 
 from typing import Any
 
-from ..errors import UserError, unknown_name
+from waze_data_tfx.errors import UserError, unknown_name
+
+_SHORT_NAMES = ("mae", "mse", "mape", "msle")
 
 
 def check_activation(name: str) -> None:
@@ -39,11 +41,14 @@ def check_metric(name: str, library: Any) -> None:
 
 
 def _check(key: str, what: str, name: str, module: Any) -> None:
+    if not _known(module, name):
+        functions = [n for n in dir(module) if n == n.lower() and not n.startswith("_") and callable(getattr(module, n))]
+        names = {*functions, *_SHORT_NAMES} - {"get", "serialize", "deserialize"}
+        raise UserError(f"{key}: {unknown_name(what, name, [n for n in names if _known(module, n)])}")
+
+
+def _known(module: Any, name: str) -> bool:
     try:
-        found = module.get(name)
+        return module.get(name) is not None
     except ValueError:
-        found = None
-    if found is None:
-        known = [n for n in dir(module) if not n.startswith("_") and n not in ("get", "serialize", "deserialize")]
-        functions = [n for n in known if n == n.lower() and callable(getattr(module, n))]
-        raise UserError(f"{key}: {unknown_name(what, name, functions if name == name.lower() else known)}")
+        return False

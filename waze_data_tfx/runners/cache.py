@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from ..config import Config
 from ..data.fingerprint import fingerprint
+from ..history.metadata import SUCCESSFUL, Execution, History
 from ..pipelines.graph import Node, downstream_of, upstream_of
 from ..usercode import code_files
-from ..history.metadata import SUCCESSFUL, Execution, History
 
 Decision = Literal["run", "cached", "done", "reused", "skip"]
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -142,7 +142,9 @@ def _decide(
         if last is None:
             return is_("run", f"before --from {selection.start}, but it has never run")
         same = last.cache_key == key
-        return is_("cached" if same else "reused", f"before --from {selection.start}" + ("" if same else ", though changed"), last)
+        return is_(
+            "cached" if same else "reused", f"before --from {selection.start}" + ("" if same else ", though changed"), last
+        )
     if selection.force:
         return is_("run", "--force")
     if changed := [p.node.id for p in upstream if p.decision == "run"]:

@@ -22,12 +22,12 @@ from filelock import FileLock, Timeout
 
 from .. import errors, pipelines
 from ..config import Config, Loaded
-from ..pipelines.graph import Node, ordered
 from ..history import metadata
+from ..history.record import FINISHED, NodeRecord, Run, load_run, new_run, runs_of, write_json, write_text
+from ..pipelines.graph import Node, ordered
 from . import verdicts
 from .cache import Planned, Selection, plan
 from .progress import Progress, show
-from ..history.record import FINISHED, NodeRecord, Run, load_run, new_run, runs_of, write_json, write_text
 from .zygote import COMPILE
 
 POLL_S = 0.1
@@ -72,7 +72,9 @@ class LocalRunner:
                 note = f"{changed.node.id} changed since run {run.id} ({changed.reason}), so a new run starts; the rest is reused"
                 run, planned = None, self.plan(selection)
             if run is None:
-                run = new_run(self.config, config_path=self.loaded.path, env=self.env, partial=bool(selection.start or selection.end))
+                run = new_run(
+                    self.config, config_path=self.loaded.path, env=self.env, partial=bool(selection.start or selection.end)
+                )
             else:
                 write_text(run.folder / "config.json", self.config.model_dump_json(by_alias=True, indent=1))
             _Execution(run, self.config, {p.node.id: p for p in planned}, quiet=self.quiet).run_all(note)
@@ -82,7 +84,11 @@ class LocalRunner:
         """Return a node that this run has finished and would have to execute again: TFX runs a node once per run id."""
         finished = metadata.read_history(self.config).of_run(run.id)
         return next(
-            (p for p in planned if p.decision == "run" and p.node.id in finished and finished[p.node.id].state in metadata.SUCCESSFUL),
+            (
+                p
+                for p in planned
+                if p.decision == "run" and p.node.id in finished and finished[p.node.id].state in metadata.SUCCESSFUL
+            ),
             None,
         )
 

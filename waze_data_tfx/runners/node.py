@@ -19,9 +19,9 @@ from filelock import FileLock
 
 from ..config import Config
 from ..errors import BY_NAME, RunFailed, UserCodeError, WazeTfxError, unknown_name
-from ..usercode import user_frame
 from ..history import metadata as light
 from ..history.record import Run, load_run, write_json
+from ..usercode import user_frame
 
 
 def prepare_process() -> None:
@@ -159,6 +159,8 @@ def _beam_operator() -> type:
     from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
 
     class InProcessBeamOperator(BeamExecutorOperator):
+        beam_pipeline_args: list[Any]
+
         def run_executor(self, execution_info: Any, make_beam_pipeline_fn: Callable[[], Any] | None = None) -> Any:
             _clear_outputs(execution_info)
             arguments = [str(a) for a in self.beam_pipeline_args]
@@ -185,7 +187,7 @@ def explain(error: BaseException, node_id: str, run: Run) -> WazeTfxError:
     if frame:
         file, line, function = frame
         return UserCodeError(f"{file}:{line}: in {function}: {said}", hint=f"mend it; the whole log is {run.log(node_id)}")
-    if isinstance(root_cause, OSError) and root_cause.errno in (28, 27, 122) or "No space left" in str(error):
+    if (isinstance(root_cause, OSError) and root_cause.errno in (28, 27, 122)) or "No space left" in str(error):
         return RunFailed(
             f"{node_id}: the disk is full while writing below {run.root}: {said}",
             hint=f"free some space, then `waze-tfx run {run.config_path} --resume`",

@@ -5,9 +5,12 @@ Called by the local runner with every change of a node. Never decides anything.
 
 import time
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from ..history.record import NodeRecord, Run
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
 
 GLYPHS = {
     "waiting": ("·", "dim"),
@@ -92,7 +95,7 @@ class Table:
     def tick(self) -> None:
         """Leave redrawing to the live display."""
 
-    def _draw(self) -> object:
+    def _draw(self) -> "RichTable":
         from rich.table import Table as RichTable
         from rich.text import Text
 
@@ -104,7 +107,9 @@ class Table:
                 seconds = time.time() - node.started
             shown = f"{seconds:.1f} s" if seconds is not None and node.state in ("running", "complete", "failed") else ""
             note = " - ".join(t for t in (node.reason, node.note) if t)
-            table.add_row(Text(glyph, style), Text(node.id), Text(node.state, style), Text(shown, justify="right"), Text(note, "dim"))
+            table.add_row(
+                Text(glyph, style), Text(node.id), Text(node.state, style), Text(shown, justify="right"), Text(note, "dim")
+            )
         return table
 
 

@@ -50,7 +50,8 @@ def _anomalies(execution: Execution, config: Config) -> Outcome:
     return Outcome(
         note,
         "stopped",
-        f"the data does not fit the schema ({note}):\n{listed}\n  next: mend the data, change the schema, or set anomalies.policy: warn",
+        f"the data does not fit the schema ({note}):\n{listed}\n"
+        "  next: mend the data, change the schema, or set anomalies.policy: warn",
     )
 
 

@@ -119,8 +119,8 @@ def _die_with_parent(read_end: int) -> None:
 
 
 def _work(request: dict[str, Any]) -> int:
-    from .node import compile_pipeline, execute
     from ..history.record import load_run
+    from .node import compile_pipeline, execute
 
     if request["node"] != COMPILE:
         return execute(Path(request["run"]), request["node"])

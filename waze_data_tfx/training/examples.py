@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..config.schema import Config
-from ..errors import DataError
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.errors import DataError
 
 IN_MEMORY_BYTES = 2**30
 _EXPANSION = 8
@@ -88,7 +88,7 @@ def check_labels(split: Split, config: Config) -> None:
 
 
 def batches(split: Split, config: Config, arrange: Arrange, *, label_rank: int, batch_size: int, seed: int | None) -> Any:
-    """Return a tf.data.Dataset of (model inputs, label): one pass in order, or shuffled passes for ever (`n_steps` each).
+    """Return a tf.data.Dataset of (model inputs, label), `n_steps` batches: one pass over the split.
 
     Args:
         split: rows.
@@ -96,7 +96,7 @@ def batches(split: Split, config: Config, arrange: Arrange, *, label_rank: int, 
         arrange: from features by name to what the model takes.
         label_rank: 1 for labels [n], 2 for [n, 1].
         batch_size: rows per batch.
-        seed: shuffles anew on every pass, without end; None: one pass, in order.
+        seed: shuffles anew on every pass; None: keeps the order.
     """
     scale = config.model.label_scale if config.task == "regression" else 1.0
 
@@ -110,9 +110,7 @@ def batches(split: Split, config: Config, arrange: Arrange, *, label_rank: int, 
     options.autotune.enabled = False
     options.deterministic = True
     options.experimental_optimization.apply_default_optimizations = False
-    made = columns.map(tf.autograph.experimental.do_not_convert(example))
-    made = made if seed is None else made.repeat()
-    return made.prefetch(2).with_options(options)
+    return columns.map(tf.autograph.experimental.do_not_convert(example)).prefetch(2).with_options(options)
 
 
 def n_steps(split: Split, batch_size: int) -> int:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
+from tensorflow_transform.saved import saved_transform_io_v2
 
-from ..config.schema import Config
-from ..models.building import is_keras_3
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.models.building import is_keras_3
 from .examples import Arrange
 
 KEY, PREDICTION, SCORES, CLASSES = "key", "prediction", "scores", "classes"
@@ -34,9 +35,10 @@ def export(model: Any, arrange: Arrange, transformed: Any, config: Config, direc
     spec = transformed.raw_feature_spec()
     columns = {name: spec[name] for name in config.features.column_types() if name in spec}
     key = {KEY: (config.key, spec[config.key])} if config.key else {}
-    layer = transformed.transform_features_layer()
+    # TFT's own transform_features_layer is a tf_keras.Model around this loader, whose serialization doubles the time to save.
+    loader = saved_transform_io_v2.SavedModelLoader(transformed.transform_savedmodel_dir)
     module = tf.Module()
-    module.transform_ = layer
+    module.transform_ = loader._imported
     if is_keras_3(model):
         # Holding a Keras 3 model itself breaks TF 1's loader ("Could not find variable"); see tests/training/test_export.py.
         module.variables_ = [v.value for v in model.variables]
@@ -44,7 +46,7 @@ def export(model: Any, arrange: Arrange, transformed: Any, config: Config, direc
         module.model_ = model
 
     def predict(raw: Mapping[str, Any], keys: Any) -> dict[str, Any]:
-        features = layer(dict(raw))
+        features = loader.apply_transform_model(dict(raw))
         outputs = predictions(model(arrange(features), training=False), config)
         return {KEY: keys, **outputs} if keys is not None else outputs
 

@@ -14,17 +14,18 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from ..config.schema import Config
-from ..errors import DataError, UserCodeError, UserError
-from ..features.inputs import ModelInput, model_inputs
-from ..models.building import build_model, check_outputs, feeder, library_of
-from ..models.compiling import compile_model
-from ..usercode import located
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.errors import DataError, UserCodeError, UserError
+from waze_data_tfx.features.inputs import ModelInput, model_inputs
+from waze_data_tfx.models.building import build_model, check_outputs, feeder, library_of
+from waze_data_tfx.models.compiling import compile_model, is_compiled
+from waze_data_tfx.usercode import located
 from .examples import Arrange, Split, batches, check_labels, n_steps, read_split
 from .export import export
 
 HISTORY_FILE = "training.json"
-_STEPS_PER_EXECUTION = int(os.environ.get("SPE","64"))
+_STEPS_PER_CALL = 64
+_STEPS_PER_CALL_AND_EPOCH = 512
 
 
 def run_fn(fn_args: Any) -> None:
@@ -67,11 +68,8 @@ def _model(inputs: dict[str, ModelInput], train: Split, config: Config) -> tuple
     keras.utils.set_random_seed(config.training.seed)
     model = build_model(inputs, config)
     arrange = feeder(model, list(inputs), config)
-    first = next(iter(batches(train, config, arrange, label_rank=1, batch_size=2, seed=None)))[0]
-    output = _called(model, first, config)
+    output = _called(model, _first_rows(train, config, arrange), config)
     check_outputs(tuple(output.shape), config)
-    steps = n_steps(train, config.training.batch_size)
-    compile_model(model, config, steps * config.training.epochs, steps_per_execution=min(steps, _STEPS_PER_EXECUTION))
     return model, arrange
 
 
@@ -91,17 +89,23 @@ def _called(model: Any, inputs: Any, config: Config) -> Any:
 
 
 def _fit(model: Any, arrange: Arrange, train: Split, evaluation: Split, config: Config) -> tuple[list[dict[str, float]], float]:
-    rank = _output_rank(model, arrange, train, config)
+    """Fit; return what each epoch measured, and the seconds it all took."""
     training = config.training
+    rank = 1 if config.task == "multiclass_classification" else len(model(_first_rows(train, config, arrange)).shape)
     learn = batches(train, config, arrange, label_rank=rank, batch_size=training.batch_size, seed=training.seed)
     check = batches(evaluation, config, arrange, label_rank=rank, batch_size=training.eval_batch_size, seed=None)
-    started = time.monotonic()
+    steps = n_steps(train, training.batch_size)
+    # One call of the training function per epoch, and one iterator for all epochs: for small data both cost more than
+    # the arithmetic. Keras overshoots an endless data set unless its steps are a multiple of steps_per_execution.
+    at_once = steps <= _STEPS_PER_CALL_AND_EPOCH and not is_compiled(model)
+    compile_model(model, config, steps * training.epochs, steps_per_execution=steps if at_once else _STEPS_PER_CALL)
     progress = _progress(library_of(model), config)
+    started = time.monotonic()
     model.fit(
-        learn,
+        learn.repeat() if at_once else learn,
+        steps_per_epoch=steps if at_once else None,
         validation_data=check,
         epochs=training.epochs,
-        steps_per_epoch=n_steps(train, training.batch_size),
         shuffle=False,
         verbose=0,
         callbacks=[progress],
@@ -109,17 +113,14 @@ def _fit(model: Any, arrange: Arrange, train: Split, evaluation: Split, config: 
     return progress.epochs, time.monotonic() - started
 
 
-def _output_rank(model: Any, arrange: Arrange, train: Split, config: Config) -> int:
-    if config.task == "multiclass_classification":
-        return 1
-    first = next(iter(batches(train, config, arrange, label_rank=1, batch_size=2, seed=None)))[0]
-    return len(model(first, training=False).shape)
+def _first_rows(train: Split, config: Config, arrange: Arrange) -> Any:
+    return next(iter(batches(train, config, arrange, label_rank=1, batch_size=2, seed=None)))[0]
 
 
 def _progress(library: Any, config: Config) -> Any:
     """Return a callback of the model's own Keras that prints a line per epoch, keeps it, and stops at a loss of NaN."""
 
-    class Progress(library.callbacks.Callback):  # type: ignore[misc, name-defined]
+    class Progress(library.callbacks.Callback):
         def __init__(self) -> None:
             super().__init__()
             self.epochs: list[dict[str, float]] = []

@@ -1,0 +1,43 @@
+"""Tests of your features: rows in, transformed rows out. Run with `pytest` in this folder."""
+
+from pathlib import Path
+
+import pytest
+
+from waze_data_tfx.testing import transform_rows
+
+HERE = Path(__file__).parent
+CONFIG = next(p for p in (HERE / "config.yaml", HERE.parent.parent / "configs" / "taxi.yaml") if p.is_file())
+
+LOOP = {"pickup_latitude": 41.88, "pickup_longitude": -87.63, "pickup_community_area": 32}
+AIRPORT = {"dropoff_latitude": 41.98, "dropoff_longitude": -87.91, "dropoff_community_area": 76}
+NEAR = {"dropoff_latitude": 41.89, "dropoff_longitude": -87.62, "dropoff_community_area": 8}
+TIME = {"trip_start_hour": 9, "trip_start_day": 2, "trip_start_month": 5, "payment_type": "Cash", "company": "Blue Ribbon"}
+
+
+@pytest.fixture(scope="module")
+def transformed():
+    """Transform three rows once: to the airport, nearby, and nearby with everything optional missing."""
+    return transform_rows(
+        CONFIG,
+        [
+            {**LOOP, **AIRPORT, **TIME, "trip_miles": 17.0},
+            {**LOOP, **NEAR, **TIME, "trip_miles": 1.0},
+            {**LOOP, **TIME, "trip_miles": 1.0, "company": None},
+        ],
+    )
+
+
+def test_the_longer_trip_has_the_larger_distance(transformed):
+    far, near, _ = transformed
+    assert far["trip_miles"] > near["trip_miles"]
+
+
+def test_a_missing_drop_off_is_a_category_of_its_own(transformed):
+    far, _, missing = transformed
+    assert far["dropoff_community_area_category"] == 76
+    assert missing["dropoff_community_area_category"] == 78
+
+
+def test_no_feature_is_known_only_after_the_trip(transformed):
+    assert not {"fare", "tips", "tolls"} & set(transformed[0])

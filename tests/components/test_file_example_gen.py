@@ -1,0 +1,165 @@
+"""FileExampleGen run by TFX itself on tiny files, and its checks on counts."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+import tfx  # noqa: F401 - before tensorflow_data_validation
+from tfx.components.util import examples_utils
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.metadata import Metadata, sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+
+from waze_data_tfx.components.file_example_gen import FileExampleGen, logic
+from waze_data_tfx.config.load import load
+from waze_data_tfx.errors import DataError
+
+CONFIG = """\
+name: trips
+label: seconds
+key: id
+data:
+  input: "*.csv"
+  rules:
+    - {name: no label, drop: seconds IS NULL}
+    - {name: bad weather, drop: weather > 2}
+  split: {by: [id], buckets: {train: 2, eval: 1, test: 1}}
+features:
+  dense: [km]
+  category: {zone: 3}
+evaluation:
+  metrics: [{name: mae, upper_bound: 10}]
+"""
+BEAM = ["--runner=FnApiRunner", "--sdk_container_image=in-process"]
+
+
+@pytest.fixture
+def config(tmp_path):
+    rows = [f"t{i},{i / 2},{i % 3}.0,{'' if i == 3 else i * 10},{3 if i in (4, 5) else 1}" for i in range(40)]
+    header = "id,km,zone,seconds,weather"
+    (tmp_path / "one.csv").write_text("\n".join([header, *rows[:30]]) + "\n")
+    (tmp_path / "two.csv").write_text("\n".join([header, *rows[30:], ",,,7,0"]) + "\n")
+
+    def write(**changes):
+        text = CONFIG
+        for old, new in changes.values():
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / "trips.yaml").write_text(text)
+        return load(tmp_path / "trips.yaml").config
+
+    return write
+
+
+def run(config, tmp_path):
+    node = FileExampleGen(config=config.model_dump_json(by_alias=True), data_fingerprint="f")
+    store = sqlite_metadata_connection_config(str(tmp_path / "metadata.sqlite"))
+    common = {"metadata_connection_config": store, "beam_pipeline_args": BEAM, "enable_cache": False}
+    pipeline = Pipeline("trips", str(tmp_path / "root"), components=[node], **common)
+    LocalDagRunner().run(pipeline)
+    with Metadata(store) as handle:
+        (artifact,) = handle.store.get_artifacts_by_type("Examples")
+        kind = handle.store.get_artifact_type("Examples")
+    return artifact_utils.deserialize_artifact(kind, artifact)
+
+
+def examples(artifact, split):
+    files = sorted(Path(artifact_utils.get_split_uri([artifact], split)).iterdir())
+    for record in tf.data.TFRecordDataset([str(f) for f in files], "GZIP").as_numpy_iterator():
+        features = tf.train.Example.FromString(record).features.feature
+        yield {k: [*v.float_list.value, *v.int64_list.value, *v.bytes_list.value] for k, v in features.items()}
+
+
+def test_files_become_splits_that_tfx_reads(config, tmp_path):
+    artifact = run(config(), tmp_path)
+    assert artifact_utils.decode_split_names(artifact.split_names) == ["train", "eval", "test"]
+    assert artifact.span == 0
+    assert examples_utils.get_payload_format(artifact) == example_gen_pb2.FORMAT_TF_EXAMPLE
+    assert examples_utils.get_file_format(artifact) == "tfrecords_gzip"
+    splits = {s: list(examples(artifact, s)) for s in ("train", "eval", "test")}
+    rows = json.loads(Path(artifact.uri, "rows.json").read_text())
+    assert rows == {
+        "rows_read": 41,
+        "dropped": {"no label": 1, "bad weather": 2},
+        "splits": {s: len(e) for s, e in splits.items()},
+        "label_missing": 0,
+    }
+    everything = [e for split in splits.values() for e in split]
+    assert len(everything) == 38
+    assert {"id": [b"t7"], "km": [3.5], "zone": [1], "seconds": [70.0]} in everything
+    assert {"id": [], "km": [], "zone": [], "seconds": [7.0]} in everything
+    assert not {b"t3", b"t4", b"t5"} & {i for e in everything for i in e["id"]}
+    names = sorted(p.relative_to(artifact.uri).as_posix() for p in Path(artifact.uri).rglob("*") if p.is_file())
+    assert names[-3:] == [
+        "Split-train/data_tfrecord-00000-of-00002.gz",
+        "Split-train/data_tfrecord-00001-of-00002.gz",
+        "rows.json",
+    ]
+    assert len(names) == 7
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("    - {name: no label, drop: seconds IS NULL}\n", "", "label 'seconds' is missing in 1 of 39 kept rows"),
+        ("weather > 2", "km < 15", "rules dropped 30 of 41 rows (no label: 1, bad weather: 29); expected at most"),
+        ("dense: [km]", "dense: [id]", "one.csv:row 2: id: expected float; received 't0'"),
+        ("weather > 2", "wether > 2", "did you mean 'weather'?"),
+    ],
+)
+def test_a_mistake_stops_the_node_with_its_own_message(config, tmp_path, old, new, expected):
+    changed = {"change": (old, new), "key": ("key: id\n", "")}
+    with pytest.raises(DataError) as caught:
+        run(config(**changed), tmp_path)
+    assert expected in caught.value.message
+    assert not list((tmp_path / "root").rglob("*.gz"))
+
+
+def counts_of(**values):
+    return [logic.Counts(**{"rows": 10, "dropped": {"no label": 0, "bad weather": 0}, **values})]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"rows": 0}, "no rows"),
+        ({"splits": {"train": 10, "eval": 0, "test": 0}}, "split 'eval' is empty; rows read 10, dropped 0"),
+        (
+            {"splits": {"train": 5, "eval": 3, "test": 2}, "label_missing": 10},
+            "has no value in any of the 10 rows",
+        ),
+    ],
+)
+def test_counts_that_cannot_train_a_model_are_refused(config, values, expected):
+    with pytest.raises(DataError) as caught:
+        logic.summarise(config(), counts_of(**values))
+    assert expected in caught.value.message
+
+
+def test_declared_types_do_not_move_rows(config, tmp_path):
+    """The split hashes the file's own text: the same rows are in train, whatever is read from them."""
+    folders = {s: str(tmp_path / s) for s in ("train", "eval", "test")}
+    for folder in folders.values():
+        Path(folder).mkdir()
+
+    def train_ids():
+        shard = tmp_path / "train" / "data_tfrecord-00000-of-00002.gz"
+        records = tf.data.TFRecordDataset(str(shard), "GZIP").as_numpy_iterator()
+        return [tf.train.Example.FromString(r).features.feature["id"].bytes_list.value[0] for r in records]
+
+    logic.write_shard(logic.make_plan(config(), folders), 0)
+    first = train_ids()
+    logic.write_shard(logic.make_plan(config(zone=("  category: {zone: 3}\n", "  bucket: {zone: 3}\n")), folders), 0)
+    assert train_ids() == first
+    assert 10 < len(first) < 24
+
+
+def test_importing_the_component_spares_aiplatform():
+    code = "import sys, waze_data_tfx.components.file_example_gen, waze_data_tfx.components.transform; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "google.cloud.aiplatform" not in modules
