@@ -26,7 +26,11 @@ def write(folder, **files):
 
 
 def test_loaded_function_runs_pickles_by_reference_and_sees_its_siblings(tmp_path):
-    write(tmp_path, trip_features="from trip_units import KM\ndef preprocessing_fn(inputs): return inputs * KM\n", trip_units="KM = 3")
+    write(
+        tmp_path,
+        trip_features="from trip_units import KM\ndef preprocessing_fn(inputs): return inputs * KM\n",
+        trip_units="KM = 3",
+    )
     function = load_function(tmp_path / "trip_features.py", "preprocessing_fn")
     assert function(2) == 6
     assert pickle.loads(pickle.dumps(function)) is function
@@ -35,7 +39,11 @@ def test_loaded_function_runs_pickles_by_reference_and_sees_its_siblings(tmp_pat
 
 def test_two_folders_with_siblings_of_one_name_each_get_their_own(tmp_path):
     for name, value in (("a", 1), ("b", 2)):
-        write(tmp_path / name, model="import shared\ndef build_model(inputs, config): return shared.VALUE\n", shared=f"VALUE = {value}")
+        write(
+            tmp_path / name,
+            model="import shared\ndef build_model(inputs, config): return shared.VALUE\n",
+            shared=f"VALUE = {value}",
+        )
     assert load_function(tmp_path / "a" / "model.py", "build_model")(0, 0) == 1
     assert load_function(tmp_path / "b" / "model.py", "build_model")(0, 0) == 2
 
@@ -53,7 +61,7 @@ def test_errors_name_file_line_and_the_nearest_function(tmp_path):
         load_function(tmp_path / "broken.py", "f")
     with pytest.raises(UserCodeError, match=r"raises\.py:2: importing raises\.py raised ZeroDivisionError: division by zero"):
         load_function(tmp_path / "raises.py", "f")
-    with pytest.raises(UserCodeError, match="unknown function 'preprocessing_fn'.*did you mean 'preprocesing_fn'"):
+    with pytest.raises(UserCodeError, match=r"unknown function 'preprocessing_fn'.*did you mean 'preprocesing_fn'"):
         load_function(tmp_path / "other.py", "preprocessing_fn")
     with pytest.raises(UserCodeError, match="cannot be read"):
         load_function(tmp_path / "absent.py", "f")
@@ -98,7 +106,13 @@ def test_code_files_follows_local_imports_only(tmp_path):
         direct="import main\n",
         unrelated="x = 1",
     )
-    write(tmp_path / "package", __init__="from . import other\n", inner="from .deep import x\nimport direct\n", other="", deep="x = 1")
+    write(
+        tmp_path / "package",
+        __init__="from . import other\n",
+        inner="from .deep import x\nimport direct\n",
+        other="",
+        deep="x = 1",
+    )
     files = code_files(tmp_path / "main.py")
     assert sorted(files) == [
         "direct.py",
@@ -119,11 +133,15 @@ def test_user_frame_is_the_innermost_of_the_first_cause(tmp_path):
         inner()
     """
     function = load_function(write(tmp_path, f=source) / "f.py", "preprocessing_fn")
-    with pytest.raises(RuntimeError) as caught:
+
+    def pipeline():
         try:
             function({})
         except KeyError as exc:
             raise RuntimeError("in the pipeline") from exc
+
+    with pytest.raises(RuntimeError) as caught:
+        pipeline()
     assert user_frame(caught.value, [tmp_path]) == (str(tmp_path / "f.py"), 3, "inner")
     assert user_frame(caught.value, [tmp_path / "elsewhere"]) is None
 

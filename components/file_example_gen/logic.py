@@ -20,7 +20,7 @@ from waze_data_tfx.errors import DataError, did_you_mean
 
 ROWS_FILE = "rows.json"
 SHARD = "data_tfrecord-{:05d}-of-{:05d}.gz"
-COMPRESSION_LEVEL = 1  # a third of the time of zlib's default for about a tenth more bytes
+COMPRESSION_LEVEL = 1  # a third of the default level's time for a third more bytes (taxi: 0.04 s against 0.12 s)
 
 
 @dataclass(frozen=True)

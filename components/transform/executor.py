@@ -21,6 +21,8 @@ from waze_data_tfx.components.transform import logic
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Analyzes one split and transforms all."""
 
+    _beam_pipeline_args: list[str]
+
     def __init__(self, context: base_beam_executor.BaseBeamExecutor.Context | None = None) -> None:
         """Spare Beam's type check of each stage: the stages are TensorFlow Transform's own, and it takes half a second."""
         super().__init__(context)

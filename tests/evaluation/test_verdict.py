@@ -57,6 +57,7 @@ def test_without_a_baseline(threshold, value, status, reason):
         ({"relative_change": 0.1}, 200.0, 219.0, "blessed", "mae rose by 19 (200 -> 219), allowed 20 (0.1 of 200)"),
         ({"absolute_change": 5}, math.nan, 3.0, "inconclusive", "mae cannot be compared: the baseline has nan to compare 3 with"),
         ({"absolute_change": 5}, 3.0, math.nan, "refused", "mae is not a number"),
+        ({"absolute_change": 5}, math.nan, math.nan, "refused", "mae is not a number"),
     ],
 )
 def test_change_of_a_metric_that_is_better_when_lower(threshold, before, now, status, reason):

@@ -66,11 +66,11 @@ def analyze(function, columns, directory):
     rows = [{k: [] if v[i] is None else [v[i]] for k, v in columns.items()} for i in range(n)]
     spec = {name: tf.io.VarLenFeature(TYPES.get(name, tf.float32)) for name in columns}
     metadata = tft.DatasetMetadata.from_feature_spec(spec)
-    with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:
-        with tft_beam.Context(temp_dir=str(directory / "tmp")):
-            raw = pipeline | beam.Create(rows, reshuffle=False)
-            transform_fn = (raw, metadata) | tft_beam.AnalyzeDataset(function)
-            _ = transform_fn | tft_beam.WriteTransformFn(str(directory / "out"))
+    options = PipelineOptions(["--runner=FnApiRunner"])
+    with beam.Pipeline(options=options) as pipeline, tft_beam.Context(temp_dir=str(directory / "tmp")):
+        raw = pipeline | beam.Create(rows, reshuffle=False)
+        transform_fn = (raw, metadata) | tft_beam.AnalyzeDataset(function)
+        _ = transform_fn | tft_beam.WriteTransformFn(str(directory / "out"))
     output = tft.TFTransformOutput(str(directory / "out"))
     return transformed(output, columns), output
 
@@ -190,7 +190,7 @@ def test_single_column_transforms_equal_the_group(tmp_path, rows):
 
 
 def test_a_column_that_the_schema_lacks_is_named():
-    with pytest.raises(DataError, match="column 'company': in the config, but not in the data's schema.*did you mean 'compny'"):
+    with pytest.raises(DataError, match=r"column 'company': in the config, but not in the data's schema.*did you mean 'compny'"):
         preprocessing_fn({c.replace("pa", "p"): 0 for c in COLUMNS}, {"config": CONFIG.model_dump_json(by_alias=True)})
 
 
@@ -217,7 +217,9 @@ class TestUsersFunction:
         return preprocessing_fn(inputs, {"config": config.model_dump_json(by_alias=True)})
 
     def test_gets_features_only_and_the_label_is_added(self, tmp_path):
-        out = self.call(tmp_path, "def preprocessing_fn(inputs):\n    assert set(inputs) == {'a'}\n    return {'x': inputs['a'] * 2}")
+        out = self.call(
+            tmp_path, "def preprocessing_fn(inputs):\n    assert set(inputs) == {'a'}\n    return {'x': inputs['a'] * 2}"
+        )
         assert {k: v.numpy().tolist() for k, v in out.items()} == {"x": [2.0, 4.0], "fare": [3.0, 4.0]}
 
     def test_may_take_the_config_and_other_types_are_cast(self, tmp_path):

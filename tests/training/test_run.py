@@ -16,7 +16,6 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
-import tf_keras
 from apache_beam.options.pipeline_options import PipelineOptions
 from tfx.components.trainer.fn_args_utils import FnArgs
 
@@ -25,7 +24,7 @@ from waze_data_tfx.errors import DataError, UserCodeError, UserError
 from waze_data_tfx.features.entry import preprocessing_fn
 from waze_data_tfx.training import run
 from waze_data_tfx.training.examples import batches, check_labels, read_split
-from waze_data_tfx.training.export import predictions
+from waze_data_tfx.training.export import argument_names, predictions
 
 BASE = {
     "name": "t",
@@ -87,16 +86,21 @@ def transform(config, directory):
     label = threshold.get(config.task, lambda y: y)
     data = [{**row, "y": [label(row["y"][0])]} for row in rows()]
     metadata = tft.DatasetMetadata.from_feature_spec({n: tf.io.VarLenFeature(types.get(n, tf.float32)) for n in data[0]})
-    function = functools.partial(preprocessing_fn, custom_config={"config": config.model_dump_json(by_alias=True)})
-    with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"])) as pipeline:
-        with tft_beam.Context(temp_dir=str(directory / "tmp")):
-            raw = pipeline | beam.Create(data)
-            (out, out_metadata), fn = (raw, metadata) | tft_beam.AnalyzeAndTransformDataset(function)
-            _ = fn | tft_beam.WriteTransformFn(str(directory / "graph"))
-            _ = metadata | tft_beam.WriteMetadata(str(directory / "graph" / "metadata"), pipeline)
-            coder = tft.coders.ExampleProtoCoder(out_metadata.schema)
-            _ = out | beam.Map(coder.encode) | beam.io.WriteToTFRecord(str(directory / "data"), file_name_suffix=".gz")
+    write_analysis(data, metadata, config, directory)
     return directory
+
+
+def write_analysis(data, metadata, config, directory):
+    """Analyze and transform the rows; write graph/ and data*.gz below the directory, as TFX's Transform does."""
+    function = functools.partial(preprocessing_fn, custom_config={"config": config.model_dump_json(by_alias=True)})
+    options = PipelineOptions(["--runner=FnApiRunner"])
+    with beam.Pipeline(options=options) as pipeline, tft_beam.Context(temp_dir=str(directory / "tmp")):
+        raw = pipeline | beam.Create(data)
+        (out, out_metadata), fn = (raw, metadata) | tft_beam.AnalyzeAndTransformDataset(function)
+        _ = fn | tft_beam.WriteTransformFn(str(directory / "graph"))
+        _ = metadata | tft_beam.WriteMetadata(str(directory / "graph" / "metadata"), pipeline)
+        coder = tft.coders.ExampleProtoCoder(out_metadata.schema)
+        _ = out | beam.Map(coder.encode) | beam.io.WriteToTFRecord(str(directory / "data"), file_name_suffix=".gz")
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +259,7 @@ def test_an_average_of_the_weights_trains(analyzed, tmp_path):
 
 def test_a_loss_of_nan_is_an_error_with_a_remedy(analyzed, tmp_path):
     config = config_of(model={"hidden_units": [], "loss": "mse", "optimizer": {"name": "sgd", "learning_rate": 1e20}})
-    with pytest.raises(UserError, match="the loss is (nan|inf) after epoch 1; expected a finite number") as caught:
+    with pytest.raises(UserError, match=r"the loss is (nan|inf) after epoch 1; expected a finite number") as caught:
         train(config, analyzed("regression"), tmp_path)
     assert "learning_rate" in caught.value.hint
 
@@ -324,7 +328,43 @@ def test_predictions_by_hand():
     np.testing.assert_array_equal(scaled["prediction"], [20, 30])
 
 
-def test_a_keras_3_model_must_not_be_held_by_the_module():
-    """Pins why export holds raw variables: a held Keras 3 model (3.15) is not found by TF 1's loader."""
-    assert keras.__version__.startswith("3.")
-    assert tf_keras.__version__.startswith("2.")
+def test_a_keras_3_model_must_not_be_held_by_the_module(tmp_path):
+    """Pins why export holds raw variables: TF 1's loader does not find those of a held Keras 3 model (3.15, TF 2.21)."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    module = tf.Module()
+    module.model_ = model
+
+    def serve(x):
+        return {"y": model(x)}
+
+    signature = tf.function(serve).get_concrete_function(tf.TensorSpec([None, 1], name="x"))
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": signature})
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path)).signature_def["serving_default"]
+        with pytest.raises(tf.errors.FailedPreconditionError, match="Could not find variable"):
+            session.run(loaded.outputs["y"].name, {loaded.inputs["x"].name: [[1.0]]})
+
+
+def test_argument_names_are_identifiers_and_differ():
+    assert argument_names(["a b", "a_b", "class", "2nd"]) == {"a_b": "a_b", "a b": "a_b_", "class": "class_", "2nd": "_2nd"}
+
+
+def test_odd_column_names_and_required_columns_are_served(tmp_path):
+    config = config_of(
+        key=None,
+        features={"dense": ["trip miles", "fare.per-km"], "vocabulary": {"class": {}}},
+        model={"hidden_units": []},
+        training={"epochs": 1},
+    )
+    data = [{"trip miles": [1.0 * i], "fare.per-km": [2.0], "class": ["x"], "y": [1.0]} for i in range(4)]
+    types = {"class": tf.string}
+    spec = {name: tf.io.FixedLenFeature([1], types.get(name, tf.float32)) for name in data[0]}
+    write_analysis(data, tft.DatasetMetadata.from_feature_spec(spec), config, tmp_path)
+    directory, _ = train(config, tmp_path, tmp_path)
+    served = tf.saved_model.load(str(directory)).signatures
+    examples = [example({"trip miles": [3.0], "class": ["x"]}, types), example({}, types)]
+    parsed = served["serving_default"](examples=tf.constant(examples))
+    nan = float("nan")
+    names = {"trip_miles": tf.constant([3.0, nan]), "fare_per_km": tf.constant([nan, nan]), "class_": tf.constant(["x", ""])}
+    np.testing.assert_allclose(parsed["prediction"], served["raw"](**names)["prediction"], rtol=1e-5)
+    assert set(parsed) == {"prediction"}

@@ -189,6 +189,7 @@ class Optimizer(Section):
     name: Annotated[Literal["adam", "adamw", "sgd", "rmsprop", "adagrad"], Field(description="Keras optimizer.")] = "adam"
     learning_rate: Annotated[float, Field(gt=0, description="Initial learning rate.")] = 0.001
     schedule: Annotated[Literal["constant", "cosine"], Field(description="cosine: decays to zero over all steps.")] = "constant"
+    warmup: Annotated[float, Field(ge=0, lt=1, description="Share of all steps over which the rate first rises from 0; cosine only.")] = 0.0
     weight_decay: Annotated[float, Field(ge=0, description="Decoupled weight decay; adamw only.")] = 0.0
     ema: Annotated[Fraction | None, Field(description="Momentum of an exponential moving average of the weights.")] = None
 

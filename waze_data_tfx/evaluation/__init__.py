@@ -3,6 +3,6 @@
 Called by the Evaluator. Importing this package imports nothing heavy; `spec`, `measure` and `results` import TFMA when called.
 """
 
-from .verdict import OVERALL, Check, Metrics, SliceKey, Verdict, inconclusive, judge, slice_name
+from .verdict import OVERALL, Check, Metrics, SliceKey, Verdict, judge, slice_name
 
-__all__ = ["OVERALL", "Check", "Metrics", "SliceKey", "Verdict", "inconclusive", "judge", "slice_name"]
+__all__ = ["OVERALL", "Check", "Metrics", "SliceKey", "Verdict", "judge", "slice_name"]

@@ -79,7 +79,7 @@ def eval_config(config: Config, *, has_baseline: bool) -> "config_pb2.EvalConfig
 def metric_names(config: Config) -> list[str]:
     """Return the metrics that TFMA computes: the number of examples and what the config names, for all rows or for a slice."""
     evaluation = config.evaluation
-    wanted = [m.name for part in (evaluation, *evaluation.slices) for m in part.metrics]
+    wanted = [m.name for metrics in (evaluation.metrics, *(s.metrics for s in evaluation.slices)) for m in metrics]
     return list(dict.fromkeys([EXAMPLE_COUNT, *(DERIVED.get(name, name) for name in wanted)]))
 
 

@@ -130,16 +130,8 @@ def judge(
         status = "inconclusive"
     else:
         status = "blessed"
-    return Verdict(
-        status, tuple(checks), model, data, baseline if baseline_metrics is not None else None, "" if baseline_metrics else note
-    )
-
-
-def inconclusive(
-    note: str, hint: str, *, model: dict[str, str], data: dict[str, str], baseline: dict[str, str] | None
-) -> Verdict:
-    """Return the verdict of a gate that could not compute what it was asked for."""
-    return Verdict("inconclusive", (), model, data, baseline, note, hint)
+    compared = baseline_metrics is not None
+    return Verdict(status, tuple(checks), model, data, baseline if compared else None, "" if compared else note)
 
 
 def _checks(config: Config, metrics: Metrics, baseline: Metrics | None) -> Iterator[Check]:
@@ -197,7 +189,7 @@ def _metric_checks(threshold: MetricThreshold, key: SliceKey, metrics: Metrics, 
         limit = allowed if relative is None else None if old is None else relative * abs(old)
         if baseline is None:
             yield check(None, limit, *_judge_first(name, value))
-        elif value is not None and (old is None or math.isnan(old)):
+        elif value is not None and not math.isnan(value) and (old is None or math.isnan(old)):
             reason = (
                 f"{name} cannot be compared: the baseline has {'none' if old is None else 'nan'} to compare {_text(value)} with"
             )

@@ -16,6 +16,8 @@ _HOMES = {
     "missing_indicator": "transforms",
     "vocabulary": "transforms",
     "z_score": "transforms",
+    "piecewise_linear": "vectors",
+    "z_scores": "vectors",
     "features_transform": "ready_made",
     "ModelInput": "inputs",
     "model_inputs": "inputs",

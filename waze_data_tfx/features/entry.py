@@ -13,6 +13,7 @@ import tensorflow as tf
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import UserCodeError, UserError
 from waze_data_tfx.usercode import accepts, load_function, located
+
 from . import ready_made, transforms
 
 MISSING_CLASS = -1

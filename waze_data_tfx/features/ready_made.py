@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from waze_data_tfx.config.schema import Config, DenseTransform
 from waze_data_tfx.errors import DataError, did_you_mean
+
 from . import numeric, transforms
 
 _SCALES: tuple[tuple[tuple[DenseTransform, ...], Callable[..., tf.Tensor]], ...] = (

@@ -13,6 +13,7 @@ import tensorflow_transform as tft
 from tensorflow_transform import schema_inference
 
 from waze_data_tfx.errors import UserCodeError
+
 from . import numeric
 from .numeric import Strategy
 

@@ -30,8 +30,12 @@ def ready_made(config: Config) -> Callable[..., Any]:
     return function
 
 
+PIECES = {"prepared_inputs": "waze_data_tfx.models.dnn:prepared_inputs"}
+
+
 def __getattr__(name: str) -> Any:
-    if name not in MODELS:
+    found = {**MODELS, **PIECES}.get(name)
+    if found is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, attribute = MODELS[name].partition(":")
+    module, _, attribute = found.partition(":")
     return getattr(import_module(module), attribute)

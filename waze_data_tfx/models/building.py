@@ -13,6 +13,7 @@ from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import UserCodeError, UserError, unknown_name
 from waze_data_tfx.features.inputs import ModelInput
 from waze_data_tfx.usercode import accepts, load_function, located
+
 from . import ready_made
 
 

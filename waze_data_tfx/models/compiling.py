@@ -5,8 +5,9 @@ Called by training. For both generations of Keras, each with optimizers of its o
 
 from typing import Any
 
-from waze_data_tfx.config.schema import Config
+from waze_data_tfx.config.schema import Config, Optimizer
 from waze_data_tfx.errors import UserError
+
 from .building import library_of
 from .names import check_loss, check_metric
 
@@ -61,7 +62,7 @@ def build_optimizer(config: Config, n_steps: int, library: Any) -> Any:
     settings = config.model.optimizer
     options: dict[str, Any] = {"learning_rate": settings.learning_rate}
     if settings.schedule == "cosine":
-        options["learning_rate"] = library.optimizers.schedules.CosineDecay(settings.learning_rate, max(1, n_steps))
+        options["learning_rate"] = _cosine(settings, max(1, n_steps), library)
     if settings.name == "adamw":
         options["weight_decay"] = settings.weight_decay
     elif settings.weight_decay:
@@ -72,3 +73,12 @@ def build_optimizer(config: Config, n_steps: int, library: Any) -> Any:
     if settings.ema is not None:
         options |= {"use_ema": True, "ema_momentum": settings.ema}
     return getattr(library.optimizers, _OPTIMIZERS[settings.name])(**options)
+
+
+def _cosine(settings: Optimizer, n_steps: int, library: Any) -> Any:
+    """Return a schedule that rises linearly over the warm-up's share of the steps, then falls to zero on a cosine."""
+    decay = library.optimizers.schedules.CosineDecay
+    n_warmup = round(settings.warmup * n_steps)
+    if not n_warmup:
+        return decay(settings.learning_rate, n_steps)
+    return decay(0.0, max(1, n_steps - n_warmup), warmup_target=settings.learning_rate, warmup_steps=n_warmup)

@@ -9,6 +9,7 @@ from typing import Any
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import UserError
 from waze_data_tfx.features.inputs import ModelInput
+
 from .names import check_activation
 
 
@@ -45,14 +46,25 @@ def input_layer(feature: ModelInput) -> Any:
     return keras.Input(shape, name=feature.name, dtype="float32" if feature.kind == "dense" else "int64")
 
 
+def prepared_inputs(inputs: dict[str, ModelInput], config: Config) -> tuple[dict[str, Any], Any]:
+    """Return what a model of your own begins with: its Keras inputs by name, and all features as one tensor [n, width].
+
+    Dense features are taken as they are, ids embedded (`model.embedding_dim`).
+
+    Raises:
+        UserError: no inputs.
+    """
+    if not inputs:
+        raise UserError("model: received no input; expected at least one feature")
+    layers = {name: input_layer(feature) for name, feature in inputs.items()}
+    return layers, _joined(layers, inputs, config)
+
+
 def _dnn(inputs: dict[str, ModelInput], config: Config, *, units: int, activation: str) -> Any:
     import keras
 
-    if not inputs:
-        raise UserError("model: received no input; expected at least one feature")
     check_activation(config.model.activation)
-    layers = {name: input_layer(feature) for name, feature in inputs.items()}
-    x = _joined(layers, inputs, config)
+    layers, x = prepared_inputs(inputs, config)
     for n in config.model.hidden_units:
         x = keras.layers.Dense(n, activation=config.model.activation)(x)
         if config.model.dropout:

@@ -7,8 +7,10 @@ binary: the probability of class 1; multi-class: the class) and, for classificat
 `run`. Imports TensorFlow at the top.
 """
 
+import keyword
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -16,6 +18,7 @@ from tensorflow_transform.saved import saved_transform_io_v2
 
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.models.building import is_keras_3
+
 from .examples import Arrange
 
 KEY, PREDICTION, SCORES, CLASSES = "key", "prediction", "scores", "classes"
@@ -57,6 +60,21 @@ def export(model: Any, arrange: Arrange, transformed: Any, config: Config, direc
     tf.saved_model.save(module, directory, signatures=signatures)
 
 
+def argument_names(columns: Iterable[str]) -> dict[str, str]:
+    """Return the name of each column in the signature `raw`: its own, made a Python identifier where it is none.
+
+    `trip miles` becomes `trip_miles` and `class` becomes `class_`; a name that is then taken gets another underscore.
+    """
+    names: dict[str, str] = {}
+    for column in sorted(columns, key=lambda c: (not c.isidentifier() or keyword.iskeyword(c), c)):
+        name = re.sub(r"[^0-9A-Za-z_]", "_", column)
+        name = f"_{name}" if name[0].isdigit() else name
+        while keyword.iskeyword(name) or name in names.values():
+            name += "_"
+        names[column] = name
+    return names
+
+
 def predictions(output: Any, config: Config) -> dict[str, Any]:
     """Return what is served, from the model's output [n], [n, 1] or [n, n_classes]."""
     if config.task == "regression":
@@ -82,13 +100,13 @@ def _from_examples(predict: Callable[..., Any], columns: Mapping[str, Any], key:
 
 
 def _from_columns(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:
-    signature = {name: tf.TensorSpec([None], feature.dtype, name=name) for name, feature in columns.items()}
-    for name, feature in key.values():
-        signature[name] = tf.TensorSpec([None], feature.dtype, name=name)
+    dtypes = {name: feature.dtype for name, feature in (*columns.items(), *key.values())}
+    names = argument_names(dtypes)
+    signature = {names[name]: tf.TensorSpec([None], dtype, name=names[name]) for name, dtype in dtypes.items()}
 
     def serve(**tensors: Any) -> Any:
-        keys = next((tf.identity(tensors[name]) for name, _ in key.values()), None)
-        return predict({name: _as_parsed(tensors[name], feature) for name, feature in columns.items()}, keys)
+        keys = next((tf.identity(tensors[names[name]]) for name, _ in key.values()), None)
+        return predict({name: _as_parsed(tensors[names[name]], feature) for name, feature in columns.items()}, keys)
 
     return tf.function(serve, autograph=False).get_concrete_function(**signature)
 

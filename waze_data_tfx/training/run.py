@@ -20,6 +20,7 @@ from waze_data_tfx.features.inputs import ModelInput, model_inputs
 from waze_data_tfx.models.building import build_model, check_outputs, feeder, library_of
 from waze_data_tfx.models.compiling import compile_model, is_compiled
 from waze_data_tfx.usercode import located
+
 from .examples import Arrange, Split, batches, check_labels, n_steps, read_split
 from .export import export
 
