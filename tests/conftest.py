@@ -29,7 +29,9 @@ def taxi_csv() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "examples/chicago_taxi_pipeline/data/simple/data.csv"
 
 
-def waze_tfx(*arguments: object, cwd: Path | None = None, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+def waze_tfx(
+    *arguments: object, cwd: Path | None = None, timeout: float = 300, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run the real command line and return what it printed and its exit code."""
     return subprocess.run(
         [sys.executable, "-m", "waze_data_tfx", *map(str, arguments)],

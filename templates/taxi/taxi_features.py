@@ -20,8 +20,10 @@ def preprocessing_fn(inputs, config):
         inputs: name -> raw column, a SparseTensor where a value can be missing. The label is not among them.
         config: the resolved config.
     """
-    latitude_from, latitude_to = (features.dense(inputs[f"{end}_latitude"], CHICAGO["latitude"]) for end in ("pickup", "dropoff"))
-    longitude_from, longitude_to = (features.dense(inputs[f"{end}_longitude"], CHICAGO["longitude"]) for end in ("pickup", "dropoff"))
+    latitude_from, longitude_from = position(inputs, "pickup")
+    latitude_to, longitude_to = position(inputs, "dropoff")
+    area_from = features.dense(inputs["pickup_community_area"], -1)
+    area_to = features.dense(inputs["dropoff_community_area"], -2)
     miles = tf.maximum(features.dense(inputs["trip_miles"], 0.0), 0.0)
     north, east = latitude_to - latitude_from, (longitude_to - longitude_from) * SHRINK
     straight = haversine_miles(latitude_from, longitude_from, latitude_to, longitude_to)
@@ -37,13 +39,16 @@ def preprocessing_fn(inputs, config):
         [
             tf.cast(miles == 0, tf.float32),
             features.missing_indicator(inputs["dropoff_latitude"]),
-            tf.cast(
-                features.dense(inputs["pickup_community_area"], -1) == features.dense(inputs["dropoff_community_area"], -2), tf.float32
-            ),
+            tf.cast(area_from == area_to, tf.float32),
         ],
         axis=1,
     )
     return outputs
+
+
+def position(inputs, end):
+    """Return latitude and longitude of the pick-up or drop-off, [n] degrees each."""
+    return tuple(features.dense(inputs[f"{end}_{axis}"], middle) for axis, middle in CHICAGO.items())
 
 
 def haversine_miles(latitude_1, longitude_1, latitude_2, longitude_2):

@@ -31,7 +31,7 @@ def test_a_helper_that_the_features_import_counts_as_their_code(project: Project
     assert done.returncode == 0, done.stderr
     assert project.states()["Transform"] == "complete"
     assert project.last()["nodes"]["Transform"]["reason"] == "code my_eta_numbers.py changed"
-    assert project.states()["StatisticsGen"] == "cached"
+    assert project.states()["ExampleGen"] == "cached"
 
 
 def test_changed_rows_run_from_the_start(project: Project, small_rows: list[list[str]]) -> None:
@@ -51,7 +51,7 @@ def test_restored_rows_are_found_again(project: Project, small_rows: list[list[s
 def test_deleted_outputs_are_not_taken(project: Project) -> None:
     import shutil
 
-    shutil.rmtree(project.root / "artifacts" / "ImportSchemaGen")
+    shutil.rmtree(project.root / "artifacts" / "ImportSchemaGen" / "schema")
     done = project.run("--to", "ImportSchemaGen")
     assert done.returncode == 0, done.stderr
     assert project.last()["nodes"]["ImportSchemaGen"]["reason"] == "its outputs are no longer on disk"

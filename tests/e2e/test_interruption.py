@@ -12,8 +12,16 @@ import pytest
 from conftest import SMALL, Project, copy_code, waze_tfx
 
 NODES = (
-    "ExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "Transform", "Trainer", "Resolver", "Evaluator", "Pusher",
-)  # fmt: skip
+    "ExampleGen",
+    "StatisticsGen",
+    "ImportSchemaGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer",
+    "Resolver",
+    "Evaluator",
+    "Pusher",
+)
 
 
 def start(project: Project, *arguments: str) -> subprocess.Popen:

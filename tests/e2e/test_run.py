@@ -9,8 +9,16 @@ import pytest
 from conftest import Project, waze_tfx
 
 NODES = [
-    "ExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "Transform", "Trainer", "Resolver", "Evaluator", "Pusher",
-]  # fmt: skip
+    "ExampleGen",
+    "StatisticsGen",
+    "ImportSchemaGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer",
+    "Resolver",
+    "Evaluator",
+    "Pusher",
+]
 
 
 def test_first_run_pushes_a_blessed_model(pushed: Project) -> None:
@@ -102,7 +110,8 @@ model = tf.saved_model.load(sys.argv[1])
 raw = model.signatures["raw"]
 features = {}
 for name, spec in raw.structured_input_signature[1].items():
-    value = {tf.string: [b"Cash"], tf.int64: [1], tf.float32: [2.5]}[spec.dtype]
+    value = {tf.string: [b"Cash"], tf.int64: [8], tf.float32: [2.5]}[spec.dtype]
+    value = [41.9] if name.endswith("latitude") else [-87.63] if name.endswith("longitude") else value
     features[name] = tf.constant(value, spec.dtype)
 prediction = raw(**features)["prediction"].numpy().tolist()
 assert not [m for m in sys.modules if m.startswith(("waze_data_tfx", "tfx", "tensorflow_transform"))]
@@ -112,7 +121,11 @@ print(json.dumps(prediction))
 
 def test_pushed_model_loads_in_plain_tensorflow(pushed: Project, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", PLAIN, str(pushed.root / "serving" / "1")], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", PLAIN, str(pushed.root / "serving" / "1")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     [value] = json.loads(done.stdout.splitlines()[-1])

@@ -69,7 +69,7 @@ def execute(run_folder: Path, node_id: str) -> int:
 def _launch(run: Run, node_id: str) -> int:
     from tfx.orchestration.local import runner_utils
     from tfx.orchestration.portable.launcher import Launcher
-    from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
+    from tfx.proto.orchestration import pipeline_pb2
 
     config = run.config()
     ir = pipeline_pb2.Pipeline.FromString((run.folder / "pipeline.pb").read_bytes())
@@ -88,10 +88,7 @@ def _launch(run: Run, node_id: str) -> int:
         pipeline_runtime_spec=ir.runtime_spec,
         executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
-        custom_executor_operators={
-            executable_spec_pb2.PythonClassExecutableSpec: _python_operator(),
-            executable_spec_pb2.BeamExecutableSpec: _beam_operator(),
-        },
+        custom_executor_operators=_operators(),
     ).launch()
     record = run.nodes.get(node_id)
     with light.open_store(config) as opened:
@@ -139,39 +136,26 @@ def _clear_outputs(execution_info: Any) -> None:
                 folder.mkdir()
 
 
-def _python_operator() -> type:
+def _operators() -> dict[type, type]:
+    """Return TFX's executor operators, each with its output folders emptied before it runs."""
+    from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
     from tfx.orchestration.portable.python_executor_operator import PythonExecutorOperator
+    from tfx.proto.orchestration import executable_spec_pb2
 
     class CleanPythonOperator(PythonExecutorOperator):
         def run_executor(self, execution_info: Any) -> Any:
             _clear_outputs(execution_info)
             return super().run_executor(execution_info)
 
-    return CleanPythonOperator
-
-
-def _beam_operator() -> type:
-    """Return TFX's Beam operator that, for in-process runners, makes the pipeline itself.
-
-    Given beam arguments, TFX 1.21's executors first pack TFX into an sdist for remote workers: one to two seconds of
-    setup.py per node that an in-process runner never reads.
-    """
-    from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
-
-    class InProcessBeamOperator(BeamExecutorOperator):
-        beam_pipeline_args: list[Any]
-
+    class CleanBeamOperator(BeamExecutorOperator):
         def run_executor(self, execution_info: Any, make_beam_pipeline_fn: Callable[[], Any] | None = None) -> Any:
             _clear_outputs(execution_info)
-            arguments = [str(a) for a in self.beam_pipeline_args]
-            if make_beam_pipeline_fn is None and any(a == "--runner=FnApiRunner" for a in arguments):
-                import apache_beam
-
-                self.beam_pipeline_args = []
-                make_beam_pipeline_fn = lambda: apache_beam.Pipeline(argv=arguments)  # noqa: E731
             return super().run_executor(execution_info, make_beam_pipeline_fn)
 
-    return InProcessBeamOperator
+    return {
+        executable_spec_pb2.PythonClassExecutableSpec: CleanPythonOperator,
+        executable_spec_pb2.BeamExecutableSpec: CleanBeamOperator,
+    }
 
 
 def explain(error: BaseException, node_id: str, run: Run) -> WazeTfxError:

@@ -5,7 +5,7 @@ May import anything of the project; nothing of the project imports it.
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def _instance(row: Mapping[str, Any], types: Mapping[str, str], label: str) -> d
     values = {name: row.get(name) for name in types}
     if values[label] is None:
         values[label] = 0
-    encode = {"float": float, "int": int, "string": lambda v: str(v).encode()}
+    encode: dict[str, Callable[[Any], Any]] = {"float": float, "int": int, "string": lambda v: str(v).encode()}
     return {name: [] if value is None else [encode[types[name]](value)] for name, value in values.items()}
 
 
