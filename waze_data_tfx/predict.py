@@ -1,5 +1,10 @@
 """Rows of a file through a pushed model, for `waze-tfx predict`. Reads the same way as ExampleGen; writes nothing."""
 
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +57,31 @@ def _rows(config: Config, file: Path, limit: int) -> tuple[list[str], dict[str, 
 
 
 def _predict(model: Path, serialized: Any) -> dict[str, list[Any]]:
-    import os
-
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
+    with _native_logs_held():
+        import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(model))
-    outputs = loaded.signatures["serving_default"](examples=tf.constant(list(serialized)))
+        loaded = tf.saved_model.load(str(model))
+        outputs = loaded.signatures["serving_default"](examples=tf.constant(list(serialized)))
     return {name: [_plain(v) for v in values.numpy().tolist()] for name, values in outputs.items()}
+
+
+@contextmanager
+def _native_logs_held() -> Iterator[None]:
+    """Keep what TensorFlow's C++ prints at import off the terminal, which no log level does; show it if something fails."""
+    with tempfile.TemporaryFile() as held:
+        sys.stderr.flush()
+        terminal = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(terminal, held.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def _plain(value: Any) -> Any:

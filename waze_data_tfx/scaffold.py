@@ -54,6 +54,7 @@ def _renamed(text: str, template: str, name: str, *, config: bool) -> str:
         text = text.replace(f"../templates/{template}/", "").replace(f"configs/{template}.yaml", f"{name}/config.yaml")
         text = re.sub(rf"(?m)^name: {template}\b", f"name: {name}", text)
         text = re.sub(r"(?m)^root: .*\n", "", text)
+        text = text.replace("$schema=schema.json", f"$schema={CONFIGS / 'schema.json'}").replace("configs/schema.json", "the schema")
     text = re.sub(rf"\b{template}_(features|model|schema)\b", rf"{name}_\1", text)
     return re.sub(rf"\btest_{template}\b", f"test_{name}", text)
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Project, waze_tfx
+from conftest import Project, copy_code, waze_tfx, write_rows
 
 NODES = [
     "ExampleGen",
@@ -155,6 +155,23 @@ def test_a_refusing_gate_exits_3_and_pushes_nothing(pushed: Project) -> None:
     again = pushed.run("--set", "evaluation.metrics=[{name: mae, upper_bound: 1}]")
     assert again.returncode == 3
     assert pushed.states()["Evaluator"] == "cached"
+
+
+def test_anomalies_stop_the_run_by_policy(pushed: Project, tmp_path: Path, small_rows: list[list[str]]) -> None:
+    project = copy_code(pushed, tmp_path / "my_eta")
+    column = small_rows[0].index("payment_type")
+    odd = [small_rows[0], *([*row[:column], "Bitcoin", *row[column + 1 :]] for row in small_rows[1:301]), *small_rows[301:]]
+    write_rows(project.data, odd)
+    done = project.run("--to", "ExampleValidator")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "payment_type" in done.stderr
+    assert "Bitcoin" in done.stderr
+    assert "anomalies.policy" in done.stderr
+    again = project.run("--to", "ExampleValidator")
+    assert again.returncode == 3, "a cached validator stops the run as well"
+    warned = project.run("--to", "ExampleValidator", "--set", "anomalies.policy=warn")
+    assert warned.returncode == 0
+    assert "Bitcoin" in warned.stdout
 
 
 @pytest.mark.parametrize("command", [("--help",), ("check", "CONFIG")])

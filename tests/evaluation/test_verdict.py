@@ -93,9 +93,9 @@ def test_missing_metric_is_inconclusive_unless_another_check_fails():
     assert _judge(metrics, {(): {"mae": 2.0}}).status == "refused"
 
 
-def test_metric_without_a_threshold_is_not_a_check():
+def test_metric_without_a_threshold_is_shown_and_not_judged():
     verdict = _judge([{"name": "mae", "upper_bound": 1}, {"name": "mse"}], {(): {"mae": 0.5}})
-    assert [c.name for c in verdict.checks] == ["mae"]
+    assert [(c.name, c.passed) for c in verdict.checks] == [("mae", True), ("mse", None)]
 
 
 SLICES = [{"columns": ["payment"], "metrics": [{"name": "mae", "upper_bound": 1}], "min_examples": 10}]

@@ -142,7 +142,7 @@ def _checks(config: Config, metrics: Metrics, baseline: Metrics | None) -> Itera
     for threshold in config.evaluation.metrics:
         yield from _metric_checks(threshold, OVERALL, metrics, baseline)
     for part in config.evaluation.slices:
-        thresholds = [t for t in part.metrics if t.has_threshold]
+        thresholds = part.metrics or tuple(MetricThreshold(name=t.name) for t in config.evaluation.metrics)
         keys = sorted(k for k in {*metrics, *(baseline or ())} if _belongs(k, part))
         for threshold in thresholds:
             for key in keys:
@@ -171,8 +171,11 @@ def _not_judged(threshold: MetricThreshold, key: SliceKey, metrics: Metrics, bas
 
 
 def _metric_checks(threshold: MetricThreshold, key: SliceKey, metrics: Metrics, baseline: Metrics | None) -> Iterator[Check]:
-    """Yield one check for each rule of the threshold."""
+    """Yield one check for each rule of the threshold; without a rule, one that only shows the value."""
     name = threshold.name
+    if not threshold.has_threshold:
+        yield _not_judged(threshold, key, metrics, baseline, "no threshold: not judged")
+        return
     value = metrics.get(key, {}).get(name)
     old = (baseline or {}).get(key, {}).get(name)
     upper, lower = threshold.upper_bound, threshold.lower_bound

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from ..history.metadata import Execution
 
 
+N_SHOWN = 12
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print rows under their headings, as wide as they need on a pipe and as the terminal allows on a terminal."""
     import sys
@@ -51,9 +54,11 @@ def print_run(run: Run, verdict: "Verdict | None", executions: "dict[str, Execut
 
 
 def print_verdict(verdict: "Verdict") -> None:
-    """Print the gate's checks."""
+    """Print the gate's checks: all that were judged, and the first of those that are only shown."""
     note = f" ({verdict.note})" if verdict.note else ""
     print(f"verdict: {verdict.status}{note}")
+    shown = [c for c in verdict.checks if c.passed is None]
+    hidden = shown[N_SHOWN:]
     print_table(
         ("", "METRIC", "SLICE", "VALUE", "BOUND", "BASELINE", "ALLOWED CHANGE", "REASON"),
         (
@@ -68,8 +73,11 @@ def print_verdict(verdict: "Verdict") -> None:
                 c.reason,
             )
             for c in verdict.checks
+            if c not in hidden
         ),
     )
+    if hidden:
+        print(f"and {len(hidden)} more that are not judged; all of them: --json")
 
 
 def _lineage(executions: "dict[str, Execution]") -> Iterable[tuple[str, str, str, str]]:
