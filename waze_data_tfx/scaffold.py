@@ -30,9 +30,12 @@ def create(target: Path, template: str) -> list[Path]:
         )
     if template not in templates():
         raise UserError(f"--template {template}: {unknown_name('template', template, templates())}")
-    if target.exists() and any(target.iterdir()):
+    if target.is_dir() and any(target.iterdir()):
         raise UserError(f"{target}: is not empty; nothing was written", hint="choose another name, or remove the folder")
-    target.mkdir(parents=True, exist_ok=True)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{target}: the folder cannot be made: {error.strerror}", hint="choose another place") from error
     written = [
         _write(target / "config.yaml", _renamed((CONFIGS / f"{template}.yaml").read_text("utf-8"), template, name, config=True))
     ]
@@ -54,7 +57,9 @@ def _renamed(text: str, template: str, name: str, *, config: bool) -> str:
         text = text.replace(f"../templates/{template}/", "").replace(f"configs/{template}.yaml", f"{name}/config.yaml")
         text = re.sub(rf"(?m)^name: {template}\b", f"name: {name}", text)
         text = re.sub(r"(?m)^root: .*\n", "", text)
-        text = text.replace("$schema=schema.json", f"$schema={CONFIGS / 'schema.json'}").replace("configs/schema.json", "the schema")
+        text = text.replace("configs/schema.json", "the schema").replace(
+            "$schema=schema.json", f"$schema={CONFIGS / 'schema.json'}"
+        )
     text = re.sub(rf"\b{template}_(features|model|schema)\b", rf"{name}_\1", text)
     return re.sub(rf"\btest_{template}\b", f"test_{name}", text)
 

@@ -6,32 +6,28 @@ a signal is answered at once. After every node it reads the state in MLMD and th
 
 import json
 import os
-import selectors
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from .. import errors, pipelines
 from ..config import Config, Loaded
 from ..history import metadata
-from ..history.record import FINISHED, NodeRecord, Run, load_run, new_run, runs_of, write_json, write_text
+from ..history.record import FINISHED, NodeRecord, Run, RunState, load_run, new_run, runs_of, write_json, write_text
 from ..pipelines.graph import Node, ordered
 from . import verdicts
 from .cache import Planned, Selection, plan
 from .progress import Progress, show
+from .workers import Workers, last_line
 from .zygote import COMPILE
 
 POLL_S = 0.1
-GRACE_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -152,9 +148,7 @@ class _Execution:
         self._run = run
         self._config = config
         self._planned = planned
-        self._zygote: subprocess.Popen[bytes] | None = None
-        self._running: dict[str, int | None] = {}
-        self._compiled = False
+        self._workers: Workers | None = None
         self._began = time.time()
         run.state, run.exit_code, run.message, run.pid = "running", None, "", os.getpid()
         run.nodes = {id_: NodeRecord(id_, reason=p.reason, key=p.key) for id_, p in planned.items()}
@@ -182,7 +176,7 @@ class _Execution:
         except errors.WazeTfxError as error:
             self._finish("failed", error.exit_code, str(error))
         finally:
-            self._end_processes()
+            self._end_workers()
             self._run.save()
 
     def _take_cached(self) -> None:
@@ -204,132 +198,74 @@ class _Execution:
             record.state = "skipped" if p.decision == "skip" else p.decision
             if p.source and record.execution_id is None:
                 record.execution_id = p.source.id
-            self._progress.changed(record)
-            if p.source:
-                self._judge(record, p.source)
+            self._show(record, p.source)
         self._run.save()
 
     def _execute_rest(self) -> None:
         waiting = [p.node for p in self._planned.values() if p.decision == "run"]
         if not waiting:
             return
-        self._start_zygote()
-        while waiting or self._running:
+        self._progress.message("importing TFX")
+        self._workers = workers = Workers(self._run.folder)
+        data = next((p.parts["data"] for p in self._planned.values() if "data" in p.parts), "")
+        workers.ask(COMPILE, self._run.log(COMPILE), data_fingerprint=data)
+        while waiting or workers.running:
             for node in list(waiting):
-                if len(self._running) >= self._config.env.max_parallel or not self._compiled:
+                if len(workers.running) >= self._config.env.max_parallel or COMPILE in workers.running:
                     break
                 if all(self._run.nodes[u].state in FINISHED for u in node.upstream):
                     waiting.remove(node)
-                    self._start(node.id)
-            self._wait()
+                    self._start(node.id, workers)
+            for name, code in workers.ended(POLL_S):
+                self._ended(name, code)
+            self._progress.tick()
 
-    def _start_zygote(self) -> None:
-        log = (self._run.folder / "logs" / "runner.log").open("ab")
-        command = [sys.executable, "-c", "from waze_data_tfx.runners.zygote import main; main()"]
-        self._zygote = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True
-        )
-        log.close()
-        self._selector = selectors.DefaultSelector()
-        assert self._zygote.stdout is not None
-        self._selector.register(self._zygote.stdout, selectors.EVENT_READ)
-        self._buffer = b""
-        data = self._planned[next(iter(self._planned))].parts.get("data", "")
-        self._ask(COMPILE, data_fingerprint=data)
-
-    def _ask(self, node: str, **more: Any) -> None:
-        assert self._zygote is not None
-        assert self._zygote.stdin is not None
-        request = {"node": node, "run": str(self._run.folder), "log": str(self._run.log(node)), **more}
-        try:
-            self._zygote.stdin.write(json.dumps(request).encode() + b"\n")
-            self._zygote.stdin.flush()
-        except BrokenPipeError:
-            raise self._zygote_died() from None
-        self._running[node] = None
-
-    def _start(self, node: str) -> None:
+    def _start(self, node: str, workers: Workers) -> None:
         record = self._run.nodes[node]
         record.state, record.started = "running", time.time()
         self._run.save()
         self._progress.changed(record)
-        self._ask(node)
-
-    def _wait(self) -> None:
-        """Wait for reports of the zygote and act on them."""
-        assert self._zygote is not None
-        assert self._zygote.stdout is not None
-        if not self._selector.select(POLL_S):
-            self._progress.tick()
-            return
-        data = os.read(self._zygote.stdout.fileno(), 65536)
-        if not data:
-            raise self._zygote_died()
-        *lines, self._buffer = (self._buffer + data).split(b"\n")
-        for line in lines:
-            event = json.loads(line)
-            if event["event"] == "started":
-                self._running[event["node"]] = event["pid"]
-            elif event["event"] == "exited":
-                del self._running[event["node"]]
-                self._ended(event["node"], event["code"])
-
-    def _zygote_died(self) -> errors.RunFailed:
-        log = self._run.folder / "logs" / "runner.log"
-        tail = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
-        return errors.RunFailed(
-            f"the process that imports TFX ended: {tail[0] if tail else 'it said nothing'}",
-            hint=f"read {log}; check the installation with `waze-tfx doctor`",
-        )
+        workers.ask(node, self._run.log(node))
 
     def _ended(self, node: str, code: int) -> None:
+        """Record how a process ended; a failed one ends the run."""
         if node == COMPILE:
             if code:
                 log = self._run.log(COMPILE)
-                last = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
-                raise errors.RunFailed(f"the pipeline did not compile: {''.join(last)}", hint=f"read {log}")
-            self._compiled = True
+                raise errors.RunFailed(f"the pipeline did not compile: {last_line(log)}", hint=f"read {log}")
             return
         record = self._run.nodes[node]
         record.seconds = round(time.time() - (record.started or time.time()), 3)
         path = self._run.result_path(node)
-        result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-        if code == 0 and result and result["state"] == "complete":
+        result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if code == 0 and result.get("state") == "complete":
             record.state, record.execution_id = "complete", result["execution_id"]
-            self._after(record)
+            self._show(record, metadata.read_history(self._config).of_run(self._run.id).get(node))
+            self._run.save()
             return
         record.state = "failed"
-        record.error = (result or {}).get("error") or {
+        record.error = result.get("error") or {
             "type": "RunFailed",
-            "message": f"{node}: its process ended {_how(code)} without a word",
+            "message": f"{node}: its process ended {f'by signal {-code}' if code < 0 else f'with code {code}'} without a word",
             "hint": f"read {self._run.log(node)}; out of memory is the usual reason for signal 9",
         }
         self._progress.changed(record)
-        error = record.error
-        exit_code = errors.BY_NAME.get(error["type"], errors.RunFailed).exit_code
-        self._finish("failed", exit_code, f"{error['message']}\n  next: {error['hint']}" if error["hint"] else error["message"])
+        kind = errors.BY_NAME.get(record.error["type"], errors.RunFailed)
+        self._finish("failed", kind.exit_code, str(kind(record.error["message"], hint=record.error["hint"])))
         raise _Stop
 
-    def _after(self, record: NodeRecord) -> None:
-        """Look at what a completed node left: anomalies, a verdict, a push."""
-        execution = metadata.read_history(self._config).of_run(self._run.id).get(record.id)
-        if execution is not None:
-            self._judge(record, execution)
-        self._run.save()
-        self._progress.changed(record)
-
-    def _judge(self, record: NodeRecord, execution: metadata.Execution) -> None:
-        outcome = verdicts.read(record.id, execution, self._config, self._run)
+    def _show(self, record: NodeRecord, execution: metadata.Execution | None) -> None:
+        """Show a finished node and what its artifacts say: anomalies, a verdict, a push; end the run if they say so."""
+        outcome = verdicts.read(record.id, execution, self._config, self._run) if execution else verdicts.Outcome()
         record.note = outcome.note
         if outcome.pushed_version is not None:
             self._run.pushed_version = outcome.pushed_version
-        if outcome.state is None:
-            return
         if outcome.state == "stopped":
             record.state = "stopped"
         self._progress.changed(record)
-        self._finish(outcome.state, errors.Stopped.exit_code, outcome.message)
-        raise _Stop
+        if outcome.state is not None:
+            self._finish(outcome.state, errors.Stopped.exit_code, outcome.message)
+            raise _Stop
 
     def _interrupted(self) -> None:
         self._finish(
@@ -338,8 +274,12 @@ class _Execution:
             f"interrupted; finished nodes are kept\n  next: waze-tfx run {self._run.config_path} --resume",
         )
 
-    def _finish(self, state: Any, exit_code: int, message: str) -> None:
-        self._end_processes()
+    def _end_workers(self) -> None:
+        if self._workers is not None:
+            self._workers.end()
+
+    def _finish(self, state: RunState, exit_code: int, message: str) -> None:
+        self._end_workers()
         for record in self._run.nodes.values():
             if record.state in ("waiting", "running"):
                 record.state = "not run"
@@ -347,54 +287,19 @@ class _Execution:
         self._run.seconds = round(time.time() - self._began, 3)
         self._run.save()
 
-    def _end_processes(self) -> None:
-        """End children first (SIGTERM, then SIGKILL), then the zygote."""
-        if self._zygote is None:
-            return
-        pids = [pid for pid in self._running.values() if pid]
-        for signal_ in (signal.SIGTERM, signal.SIGKILL):
-            alive = [pid for pid in pids if _signal_group(pid, signal_)]
-            deadline = time.time() + (GRACE_S if signal_ == signal.SIGTERM else 0.0)
-            while alive and time.time() < deadline:
-                time.sleep(0.05)
-                alive = [pid for pid in alive if _signal_group(pid, 0)]
-            if not alive:
-                break
-        assert self._zygote.stdin is not None
-        self._zygote.stdin.close()
-        try:
-            self._zygote.wait(timeout=1.0)
-        except subprocess.TimeoutExpired:  # it is importing, and reads no request until that is done
-            self._zygote.kill()
-            self._zygote.wait()
-        self._zygote = None
-        self._running.clear()
-
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Let SIGTERM end the run as Ctrl-C does."""
+        """Let SIGTERM and a closed terminal end the run as Ctrl-C does."""
 
         def interrupt(number: int, frame: FrameType | None) -> None:
             raise KeyboardInterrupt
 
-        before = signal.signal(signal.SIGTERM, interrupt)
+        before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, before)
-
-
-def _signal_group(pid: int, signal_: int) -> bool:
-    """Signal a child's process group; return whether it was there."""
-    try:
-        os.killpg(pid, signal_)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
-
-
-def _how(code: int) -> str:
-    return f"by signal {-code}" if code < 0 else f"with code {code}"
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def open_run(folder: Path) -> Run:

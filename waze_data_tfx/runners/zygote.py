@@ -95,6 +95,8 @@ class Zygote:
                 os.dup2(source, target)
             threading.Thread(target=_die_with_parent, args=(self._lifeline[0],), daemon=True).start()
             code = _work(request)
+        except BaseException:  # noqa: BLE001  the runner reads the log and the exit code
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
