@@ -326,12 +326,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code; a person's mistakes are printed without a traceback."""
     wants_json = "--json" in (arguments if arguments is not None else sys.argv)
     try:
-        app(args=arguments, standalone_mode=True)
+        app(args=arguments, prog_name="waze-tfx", standalone_mode=True)
     except errors.WazeTfxError as error:
         if wants_json:
             _print_json({"error": {"type": type(error).__name__, "message": error.message, "hint": error.hint}})
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if not errors.disk_is_full(error):
+            raise
+        print(f"error: the disk is full: {error}\n  next: free some space, then run again with --resume", file=sys.stderr)
+        sys.exit(errors.RunFailed.exit_code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(errors.Interrupted.exit_code)

@@ -14,9 +14,12 @@ Raised everywhere, caught only by the command line and by the process that runs 
 """
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 EXIT_DONE = 0
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DISK_FULL_WORDS = ("No space left on device", "disk is full", "Disk quota exceeded", "File too large")
 
 
 class WazeTfxError(Exception):
@@ -82,6 +85,12 @@ class Interrupted(WazeTfxError):
 BY_NAME: dict[str, type[WazeTfxError]] = {
     c.__name__: c for c in (WazeTfxError, UserError, UserCodeError, DataError, RunFailed, Stopped, Locked, Interrupted)
 }
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether the error says that a disk, a quota or a limit is full, in Python's words, SQLite's or TensorFlow's."""
+    full = isinstance(error, OSError) and error.errno in _DISK_FULL
+    return full or any(words in str(error) for words in _DISK_FULL_WORDS)
 
 
 def did_you_mean(received: str, known: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import versions
 from .config import Config
-from .errors import UserError
+from .errors import DataError, UserError
 
 
 def predict_file(config: Config, file: Path, *, version: int | None, limit: int) -> list[dict[str, Any]]:
@@ -18,7 +18,7 @@ def predict_file(config: Config, file: Path, *, version: int | None, limit: int)
 
     Raises:
         UserError: nothing pushed yet, no such version or file.
-        DataError: the rows do not have the columns or types that the model reads.
+        DataError: there are no rows, or they do not have the columns or types that the model reads.
     """
     directory = config.push.directory
     assert directory is not None
@@ -39,6 +39,8 @@ def predict_file(config: Config, file: Path, *, version: int | None, limit: int)
 
 
 def _rows(config: Config, file: Path, limit: int) -> tuple[list[str], dict[str, list[Any]], Any]:
+    import pyarrow as pa
+
     from .data.encode import encode
     from .data.rows import parse, read_batches
     from .data.sources import columns as columns_of
@@ -51,8 +53,15 @@ def _rows(config: Config, file: Path, limit: int) -> tuple[list[str], dict[str, 
     names = [n for n in types if present is None or n in present or n not in optional]
     if config.label in names:
         names.remove(config.label)
-    batch = next(read_batches(file, kind, names)).slice(0, limit)
-    batch = parse(batch, {n: types[n] for n in names}, file=file, first_row=1)
+    batches: list[pa.RecordBatch] = []
+    for part in read_batches(file, kind, names):
+        batches.append(part.slice(0, limit - sum(b.num_rows for b in batches)))
+        if sum(b.num_rows for b in batches) == limit:
+            break
+    if not batches:
+        raise DataError(f"{file}: no rows; expected at least one below the header")
+    [batch] = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    batch = parse(batch, {n: types[n] for n in names}, file=file, first_row=2 if kind == "csv" else 1)
     return names, batch.to_pydict(), encode(batch, names)
 
 

@@ -18,6 +18,11 @@ from typing import Any
 from .errors import UserCodeError, unknown_name
 
 Frame = tuple[str, int, str]
+_NOISE = re.compile(
+    r"\{\{function_node .*?\}\}|\[\[\{\{node .*?\}\}\]\]|\[Op:[^\]]*\](?: name:)?|\[while running '.*?'\]"
+    r"|Graph execution error:|Detected at node .*? defined at \(most recent call last\):|<stack traces unavailable>"
+)
+_SAID_CHARACTERS = 400
 _QUOTED_FRAME = re.compile(r'File "([^"]+)", line (\d+), in ([^\s*]+)')
 _folders: list[Path] = []
 
@@ -100,7 +105,7 @@ def user_frame(error: BaseException, folders: Iterable[Path]) -> Frame | None:
     chain = list(_causes(error))
     for frames in (_traceback_frames, _autograph_frames, _text_frames):
         for exc in reversed(chain):
-            mine = [frame for frame in frames(exc) if any(Path(frame[0]).resolve().is_relative_to(r) for r in roots)]
+            mine = [frame for frame in frames(exc) if _below(frame[0], roots)]
             if mine:
                 return mine[-1]
     return None
@@ -110,6 +115,21 @@ def located(error: BaseException, path: Path) -> str:
     """Return `file:line` of the error in the user's code, or the file alone where no frame of it is known."""
     frame = user_frame(error, [Path(path).parent])
     return f"{frame[0]}:{frame[1]}" if frame else str(path)
+
+
+def defined_at(function: Callable[..., Any], path: Path) -> str:
+    """Return `file:line` where the function is defined, or the path where that is not known."""
+    import inspect
+
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else str(path)
+
+
+def said(error: BaseException) -> str:
+    """Return `Type: message` in one line, without what Beam and TensorFlow wrap around a message."""
+    text = " ".join(_NOISE.sub(" ", str(error)).split())
+    short = text if len(text) <= _SAID_CHARACTERS else text[: _SAID_CHARACTERS - 3].rsplit(" ", 1)[0] + "..."
+    return f"{type(error).__name__}: {short or '(no message)'}"
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -130,7 +150,7 @@ def _import_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as exc:
         del sys.modules[name]
-        raise UserCodeError(f"{located(exc, path)}: importing {path.name} raised {type(exc).__name__}: {exc}") from exc
+        raise UserCodeError(f"{located(exc, path)}: importing {path.name} raised {said(exc)}") from exc
     module.__dict__["__waze_digest__"] = digest
     return module
 
@@ -138,7 +158,7 @@ def _import_file(path: Path) -> ModuleType:
 def _put_first(folder: Path) -> None:
     """Put the folder first on sys.path, and forget modules of other users' folders that its own files shadow."""
     others = [f for f in _folders if f != folder]
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():  # in one step: an import by a thread or a finalizer would break list()
         file = getattr(module, "__file__", None)
         top = name.partition(".")[0]
         shadowed = (folder / f"{top}.py").exists() or (folder / top).is_dir()
@@ -218,6 +238,12 @@ def _module_files(base: Path, parts: list[str]) -> Iterator[Path]:
         place = base.joinpath(*parts[:depth])
         candidates = [place / "__init__.py"] if depth == 0 else [place.with_name(place.name + ".py"), place / "__init__.py"]
         yield from (c for c in candidates if c.is_file())
+
+
+def _below(file: str, roots: list[Path]) -> bool:
+    """Whether a frame's file is one of the user's: not compiled code's relative path, not a library in a folder of theirs."""
+    path = Path(file)
+    return path.is_absolute() and "site-packages" not in path.parts and any(path.resolve().is_relative_to(r) for r in roots)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

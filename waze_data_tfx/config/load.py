@@ -8,6 +8,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +21,21 @@ from ..errors import ConfigError, UserError, did_you_mean
 from .schema import Config, Inconsistent
 
 Key = tuple[str | int, ...]
+EXPECTED = {
+    "model_type": "expected keys and values",
+    "dict_type": "expected keys and values",
+    "tuple_type": "expected a list",
+    "string_type": "expected text",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "path_type": "expected a path",
+}
+"""A person's words for what pydantic calls by Python's names."""
 PACKAGED_ENVS = Path(__file__).resolve().parent.parent / "configs" / "env"
 
 
@@ -59,12 +75,12 @@ def load(path: str | os.PathLike[str], *, env: str = "local", sets: Iterable[str
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(sorted(set(_problems(error, positions)), key=_by_line)) from None
+        raise ConfigError(sorted(dict.fromkeys(_problems(error, positions)), key=_by_line)) from None
     config = _absolute(config, file.parent)
     loaded = Loaded(config, file, positions)
     problems = list(_missing_files(loaded))
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(sorted(problems, key=_by_line))
     return loaded
 
 
@@ -82,18 +98,24 @@ def _overlay_path(file: Path, env: str) -> Path:
 
 
 def _read(file: Path, positions: dict[Key, str]) -> dict[str, Any]:
-    text = file.read_text(encoding="utf-8")
     shown = _shown(file)
     try:
+        text = file.read_text(encoding="utf-8")
         node = YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise ConfigError([f"{shown}:{line}: not valid YAML: {_first_line(error)}"]) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError([f"{shown}:{line}: not UTF-8: {error.reason}; save the file as UTF-8"]) from None
+    except OSError as error:
+        raise ConfigError([f"{shown}: cannot be read: {error.strerror}"]) from None
     if node is None:
         return {}
     if not isinstance(node, CommentedMap):
-        raise ConfigError([f"{shown}:1: expected keys and values; received {type(node).__name__}"])
+        received = "a list" if isinstance(node, CommentedSeq) else repr(str(node))
+        raise ConfigError([f"{shown}:1: expected keys and values; received {received}"])
     return _plain(node, (), shown, positions)
 
 
@@ -103,6 +125,10 @@ def _first_line(error: MarkedYAMLError) -> str:
 
 def _plain(node: Any, key: Key, shown: str, positions: dict[Key, str]) -> Any:
     """Turn ruamel's node into plain Python values and note the line of every key."""
+    tag = getattr(getattr(node, "tag", None), "value", None)
+    if isinstance(node, date) or tag is not None:
+        what = "is read as a date; put it in quotes" if isinstance(node, date) else f"tag {tag} is not allowed"
+        raise ConfigError([f"{_position(positions, key)}: {_dotted(key) or 'config'}: {what}"])
     if isinstance(node, CommentedMap):
         out = {}
         for name, value in node.items():
@@ -118,23 +144,18 @@ def _plain(node: Any, key: Key, shown: str, positions: dict[Key, str]) -> Any:
         return items
     if isinstance(node, bool) or node is None:
         return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    raise ConfigError(
-        [f"{_position(positions, key)}: {_dotted(key)}: tag {getattr(node, 'tag', type(node).__name__)} is not allowed"]
-    )
+    return next((kind(node) for kind in (int, float) if isinstance(node, kind)), str(node))
 
 
 def _parse_set(assignment: str, positions: dict[Key, str]) -> dict[str, Any]:
     name, equals, text = assignment.partition("=")
-    if not equals or not name.strip():
+    keys = name.strip().split(".")
+    if not equals or not all(keys):
         raise UserError(f"--set {assignment}: expected dotted.key=value, such as --set training.epochs=3")
     try:
         value = YAML(typ="safe").load(io.StringIO(text))
     except MarkedYAMLError as error:
         raise UserError(f"--set {assignment}: the value is not valid YAML: {_first_line(error)}") from None
-    keys = name.strip().split(".")
     for depth in range(1, len(keys) + 1):
         positions[tuple(keys[:depth])] = f"--set {assignment}"
     for part in reversed(keys):
@@ -142,18 +163,18 @@ def _parse_set(assignment: str, positions: dict[Key, str]) -> dict[str, Any]:
     return value
 
 
-def _merge(base: Any, over: Any) -> Any:
+def _merge(base: Any, over: Any, key: Key = ()) -> Any:
     """Lay mappings over mappings key by key; anything else, and an index into a list, replaces."""
     if isinstance(base, list) and isinstance(over, dict) and over and all(str(k).isdigit() for k in over):
         merged = list(base)
         for index, value in over.items():
             if int(index) >= len(base):
-                raise UserError(f"--set: index {index} is outside a list of {len(base)}")
-            merged[int(index)] = _merge(base[int(index)], value)
+                raise UserError(f"--set {_dotted(key)}.{index}: the list has {len(base)} items; expected 0 to {len(base) - 1}")
+            merged[int(index)] = _merge(base[int(index)], value, (*key, index))
         return merged
     if not isinstance(base, dict) or not isinstance(over, dict):
         return over
-    return {**base, **{k: _merge(base[k], v) if k in base else v for k, v in over.items()}}
+    return {**base, **{k: _merge(base[k], v, (*key, k)) if k in base else v for k, v in over.items()}}
 
 
 def _problems(error: ValidationError, positions: dict[Key, str]) -> Iterator[str]:
@@ -164,7 +185,9 @@ def _problems(error: ValidationError, positions: dict[Key, str]) -> Iterator[str
                 key = tuple(int(p) if p.isdigit() else p for p in dotted.split("."))
                 yield f"{_position(positions, key)}: {dotted}: {what}"
             continue
-        key = tuple(detail["loc"])
+        key = tuple(part for part in detail["loc"] if part != "[key]")
+        if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
+            continue  # pydantic counts only the items without a problem, and those are named
         yield f"{_position(positions, key)}: {_dotted(key) or 'config'}: {_describe(detail, key)}"
 
 
@@ -177,33 +200,41 @@ def _describe(detail: Any, key: Key) -> str:
         return "is required and missing"
     message = detail["msg"].removeprefix("Value error, ")
     guess = ""
+    if kind == "too_short":
+        return "expected at least one entry; received none"
+    if kind in EXPECTED:
+        known = _fields_at(key)
+        message = EXPECTED[kind] + (f" with any of {', '.join(known)}" if kind == "model_type" else "")
     if kind == "literal_error":
         choices = [c.strip("' ") for c in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
         guess = did_you_mean(str(received), choices)
-    shown = repr(received) if not isinstance(received, dict | list | BaseModel) else type(received).__name__
-    return f"{message[:1].lower()}{message[1:]}; received {shown}{guess}"
+    return f"{message[:1].lower()}{message[1:]}; received {_received(received)}{guess}"
+
+
+def _received(value: Any) -> str:
+    """Return the value as a person would name it."""
+    if isinstance(value, dict | list | BaseModel):
+        return "a list" if isinstance(value, list) else "keys and values"
+    return "nothing" if value is None else repr(value)
 
 
 def _fields_at(key: Key) -> list[str]:
     """Return the known keys of the section at `key`."""
-    model: Any = Config
+    here: Any = Config
     for part in key:
-        info = (
-            model.model_fields.get(str(part)) or next((f for f in model.model_fields.values() if f.alias == part), None)
-            if isinstance(model, type) and issubclass(model, BaseModel)
-            else None
-        )
-        model = _section_in(info.annotation) if info else model
-        if model is None:
-            return []
-    return sorted(f.alias or n for n, f in model.model_fields.items())
+        here = _inside(here, part)
+    return sorted(f.alias or n for n, f in here.model_fields.items()) if _is_section(here) else []
 
 
-def _section_in(annotation: Any) -> Any:
-    """Return the Section inside `Section`, `dict[str, Section]`, `tuple[Section, ...]` or `Section | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for arg in get_args(annotation) if (found := _section_in(arg)) is not None), None)
+def _inside(annotation: Any, part: str | int) -> Any:
+    """Return the type of the value under `part` of a Section, a `dict[str, Section]` or a `tuple[Section, ...]`."""
+    if _is_section(annotation):
+        return next((f.annotation for n, f in annotation.model_fields.items() if (f.alias or n) == part), None)
+    return next((arg for arg in get_args(annotation) if _is_section(arg)), None)
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _absolute(config: Config, base: Path) -> Config:
@@ -238,7 +269,10 @@ def _absolute_input(text: str, base: Path) -> str:
     from importlib.util import find_spec
 
     package, _, inner = text.removeprefix("package://").partition("/")
-    spec = find_spec(package)
+    try:
+        spec = find_spec(package)
+    except (ModuleNotFoundError, ValueError):  # the parent of a dotted name is missing, or the name is empty
+        spec = None
     if spec is None or not spec.submodule_search_locations:
         return text
     return os.path.join(next(iter(spec.submodule_search_locations)), inner)

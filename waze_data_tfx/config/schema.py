@@ -4,11 +4,19 @@ Frozen and typed; unknown keys are refused. Read by `load`, which maps every pro
 nothing heavy, so that `check`, `plan` and editors stay fast. Never reads a file.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 Column = Annotated[str, StringConstraints(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -45,6 +53,13 @@ class Section(BaseModel):
     """Base of every part of the config: frozen, no unknown keys, no infinite or missing numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_as_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and info.field_name and cls.model_fields[info.field_name].annotation is not bool:
+            raise ValueError("true and false do not fit here")
+        return value
 
 
 class Rule(Section):
@@ -129,22 +144,22 @@ class Features(Section):
         dict[Column, ColumnType], Field(description="Columns that only your preprocessing_fn reads; name: float | int | string.")
     ] = {}
 
-    @field_validator("dense", mode="before")
+    @field_validator("dense", mode="before", json_schema_input_type=list[Column] | dict[Column, Dense | None])
     @classmethod
     def _dense_list(cls, value: Any) -> Any:
         return {name: {} for name in value} if isinstance(value, list | tuple) else _none_to_empty(value)
 
-    @field_validator("bucket", mode="before")
+    @field_validator("bucket", mode="before", json_schema_input_type=dict[Column, Bucket | int])
     @classmethod
     def _bucket_count(cls, value: Any) -> Any:
         return _short(value, "count")
 
-    @field_validator("category", mode="before")
+    @field_validator("category", mode="before", json_schema_input_type=dict[Column, Category | int])
     @classmethod
     def _category_size(cls, value: Any) -> Any:
         return _short(value, "size")
 
-    @field_validator("vocabulary", mode="before")
+    @field_validator("vocabulary", mode="before", json_schema_input_type=dict[Column, Vocabulary | int | None])
     @classmethod
     def _vocabulary_top_k(cls, value: Any) -> Any:
         return _short(value, "top_k")
@@ -265,7 +280,7 @@ class Evaluation(Section):
         Literal["latest_blessed", "none"], Field(description="none: forget the baseline, for a model that cannot be compared.")
     ] = "latest_blessed"
 
-    @field_validator("slices", mode="before")
+    @field_validator("slices", mode="before", json_schema_input_type=list[Slice | Column | list[Column]])
     @classmethod
     def _slice_names(cls, value: Any) -> Any:
         if not isinstance(value, list | tuple):
@@ -332,52 +347,12 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Config":
-        problems = list(self._problems())
+        from .consistency import problems_of
+
+        problems = list(problems_of(self))
         if problems:
             raise Inconsistent(problems)
         return self
-
-    def _problems(self) -> Iterator[tuple[str, str]]:
-        features = self.features.column_types()
-        if not features:
-            yield "features", "no feature; name at least one under dense, bucket, vocabulary, category or custom"
-        for group in (*self.features.groups(), "custom"):
-            if self.label in getattr(self.features, group):
-                yield f"features.{group}.{self.label}", "the label cannot be a feature"
-        if self.features.custom and not self.code.features:
-            yield "features.custom", "only a preprocessing_fn reads these; received no code.features"
-        for group, wanted in (("vocabulary", "string"), ("category", "int"), ("bucket", "float")):
-            for column in getattr(self.features, group):
-                if features[column] != wanted:
-                    yield (
-                        f"features.{group}.{column}",
-                        f"is read as {features[column]} by another group and as {wanted} here; keep one of them",
-                    )
-        if self.task == "multiclass_classification" and self.n_classes is None:
-            yield "n_classes", "is required for task multiclass_classification"
-        expected = "dnn_regressor" if self.task == "regression" else "dnn_classifier"
-        if self.model.type not in (None, expected):
-            yield "model.type", f"{self.model.type} does not fit task {self.task}; expected {expected}"
-        yield from self._metric_problems()
-
-    def _metric_problems(self) -> Iterator[tuple[str, str]]:
-        from ..errors import unknown_name
-
-        known = METRICS_BY_TASK[self.task]
-        groups: list[tuple[str, tuple[MetricThreshold, ...]]] = [("evaluation.metrics", self.evaluation.metrics)]
-        groups += [(f"evaluation.slices.{i}.metrics", s.metrics) for i, s in enumerate(self.evaluation.slices)]
-        for where, metrics in groups:
-            for i, metric in enumerate(metrics):
-                if metric.name not in known:
-                    yield f"{where}.{i}.name", unknown_name(f"metric for task {self.task}", metric.name, known)
-        if not any(m.has_threshold for m in self.evaluation.metrics):
-            yield (
-                "evaluation.metrics",
-                (
-                    "no threshold, so no model could be blessed; add upper_bound, lower_bound, absolute_change or "
-                    "relative_change to a metric"
-                ),
-            )
 
 
 class Inconsistent(ValueError):

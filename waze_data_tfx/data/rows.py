@@ -4,6 +4,7 @@ Called by FileExampleGen. Streams: one batch at a time is in memory. Everything 
 pyarrow and TensorFlow are imported inside the functions. Never decides which rows count (that is for `rules`).
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from waze_data_tfx.config.schema import ColumnType
 from waze_data_tfx.errors import DataError, did_you_mean
 
-from .sources import Format
+from .sources import Format, csv_fault
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +22,10 @@ BATCH_ROWS = 8192
 BLOCK_BYTES = 4 << 20
 SEPARATOR = "\x1f"
 NULL = "\x1e"
+BAD_VALUE_HINTS: dict[ColumnType, str] = {
+    "float": "mend the row; an empty field counts as missing; a column of text belongs under features.vocabulary",
+    "int": "mend the row; an empty field counts as missing; a column of fractions belongs under features.dense or bucket",
+}
 
 
 def read_batches(file: Path, kind: Format, names: Sequence[str]) -> Iterator["pa.RecordBatch"]:
@@ -39,8 +44,11 @@ def read_batches(file: Path, kind: Format, names: Sequence[str]) -> Iterator["pa
         for batch in reader(file, names):
             if batch.num_rows:
                 yield _empty_to_null(batch)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{file}: cannot be read as {kind}; {str(error).strip()[:300]}") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        if kind == "csv" and isinstance(error, pa.ArrowInvalid) and (fault := csv_fault(file)):
+            raise fault from error
+        said = " ".join(str(error).split())[:300]
+        raise DataError(f"{file}: cannot be read as {kind}; {said}", hint="look whether the file is complete") from error
 
 
 def parse(batch: "pa.RecordBatch", types: Mapping[str, ColumnType], *, file: Path, first_row: int) -> "pa.RecordBatch":
@@ -67,7 +75,8 @@ def parse(batch: "pa.RecordBatch", types: Mapping[str, ColumnType], *, file: Pat
         try:
             arrays.append(_cast(column, types[name]))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            raise DataError(_bad_value(column, types[name], f"{file}:row", first_row, name)) from None
+            message = _bad_value(column, types[name], f"{file}:row", first_row, name)
+            raise DataError(message, hint=BAD_VALUE_HINTS.get(types[name], "")) from None
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
@@ -170,7 +179,11 @@ def _read_tfrecord(file: Path, names: Sequence[str]) -> Iterator["pa.RecordBatch
             arrays = [_one_value(batch, name, file) for name in names]
             yield pa.RecordBatch.from_arrays(arrays, names=list(names))
     except (tf.errors.DataLossError, RuntimeError) as error:
-        raise DataError(f"{file}: not a TFRecord of tf.train.Example; {str(error)[:300]}") from error
+        damage = re.search(r"(corrupted|truncated) record at \d+", str(error))
+        received = f"{damage[0]} bytes from its start" if damage else str(error)[:300]
+        raise DataError(
+            f"{file}: not a whole TFRecord of tf.train.Example; received {received}", hint="write the file again"
+        ) from error
 
 
 def _one_value(batch: "pa.RecordBatch", name: str, file: Path) -> "pa.Array":

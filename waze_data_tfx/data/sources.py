@@ -7,6 +7,7 @@ pyarrow and duckdb are imported inside the functions that need them. Never reads
 import csv
 import glob
 import gzip
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Literal, get_args
@@ -96,6 +97,33 @@ def check_columns(loaded: Loaded) -> list[str]:
     return problems + list(_rule_problems(loaded, file, kind, known))
 
 
+def csv_fault(file: Path) -> DataError | None:
+    """Return the first row of a CSV that is not UTF-8 or has another number of fields than the header; None if all fit.
+
+    For the message of a reader that does not name the line: reads the file again, slowly.
+    """
+    with _open_text(file, errors="surrogateescape") as opened:
+        rows, line, header = csv.reader(opened), 1, []
+        try:
+            for row in rows:
+                header = header or row
+                if (value := next((v for v in row if not _is_utf8(v)), None)) is not None:
+                    received = value.encode("utf-8", "surrogateescape")
+                    return DataError(
+                        f"{file}:{line}: not UTF-8; received {received!r}",
+                        hint=f"convert the file, for example: iconv -f WINDOWS-1252 -t UTF-8 {file.name}",
+                    )
+                if row and len(row) != len(header):
+                    return DataError(
+                        f"{file}:{line}: received {len(row)} fields; expected {len(header)}, as in the header",
+                        hint="mend the line; a comma inside a value needs quotes around the value, and a quote needs its end",
+                    )
+                line = rows.line_num + 1
+        except csv.Error as error:
+            return DataError(f"{file}:{line}: {error}", hint="mend the line; a quote may lack its end")
+    return None
+
+
 def sql_types(file: Path, kind: Format, names: list[str]) -> dict[str, str]:
     """Return the likely SQL type of each named column, from the first rows of a CSV or the schema of a Parquet file."""
     if kind == "parquet":
@@ -137,13 +165,22 @@ def _rule_problems(loaded: Loaded, file: Path, kind: Format, known: list[str]) -
 
 
 def _csv_rows(file: Path) -> Iterator[list[str]]:
-    compressed = file.suffix.lower() in COMPRESSED
-    opener: Callable[..., IO[str]] = gzip.open if compressed else open
-    with opener(file, "rt", encoding="utf-8-sig", newline="") as opened:
-        try:
+    try:
+        with _open_text(file) as opened:
             yield from csv.reader(opened)
-        except UnicodeDecodeError as error:
-            raise DataError(f"{file}: not UTF-8; {error.reason} at byte {error.start}; convert the file to UTF-8") from error
+    except UnicodeDecodeError as error:
+        raise csv_fault(file) or DataError(f"{file}: not UTF-8; {error.reason}") from error
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
+        raise DataError(f"{file}: cannot be read as csv; {error}", hint="look whether the file is complete") from error
+
+
+def _open_text(file: Path, errors: str = "strict") -> IO[str]:
+    opener: Callable[..., IO[str]] = gzip.open if file.suffix.lower() in COMPRESSED else open
+    return opener(file, "rt", encoding="utf-8-sig", errors=errors, newline="")
+
+
+def _is_utf8(value: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _narrowest(values: set[str]) -> ColumnType:
@@ -164,8 +201,8 @@ def _parquet_columns(file: Path) -> list[str]:
 
     try:
         return list(pq.read_schema(file).names)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{file}: not a Parquet file; {error}") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{file}: not a Parquet file; {error}", hint="look whether the file is complete") from error
 
 
 def _parquet_types(file: Path, names: list[str]) -> dict[str, str]:

@@ -11,12 +11,13 @@ from typing import Any
 import tensorflow as tf
 
 from waze_data_tfx.config.schema import Config
-from waze_data_tfx.errors import UserCodeError, UserError
-from waze_data_tfx.usercode import accepts, load_function, located
+from waze_data_tfx.errors import DataError, UserCodeError, UserError
+from waze_data_tfx.usercode import accepts, defined_at, load_function, located, said
 
 from . import ready_made, transforms
 
 MISSING_CLASS = -1
+SCHEMA_TYPES = {"float": (tf.float32, "FLOAT"), "int": (tf.int64, "INT"), "string": (tf.string, "BYTES")}
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: Mapping[str, str]) -> dict[str, Any]:
@@ -26,9 +27,10 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: Mapping[str, str]) -
 
     Raises:
         UserCodeError: the user's function raised, or returned something that cannot be used.
-        DataError: a column of the config is not in the data's schema.
+        DataError: a column of the config is not in the data's schema, or is there with another type.
     """
     config = Config.model_validate_json(custom_config["config"])
+    _check_types(inputs, config)
     columns = {name: ready_made.column(inputs, name) for name in config.features.column_types()}
     if config.code.features:
         outputs = _checked(_call(config.code.features, columns, config), config)
@@ -37,12 +39,30 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: Mapping[str, str]) -
     for name in (config.label, config.key):
         if name in outputs:
             what = "label" if name == config.label else "key"
-            raise UserError(f"{_origin(config)}: output '{name}' has the name of the {what}; give it another name")
+            raise UserError(f"{origin(config)}: output '{name}' has the name of the {what}; give it another name")
     outputs[config.label] = _label(inputs, config)
     if config.key:
         key = ready_made.column(inputs, config.key)
         outputs[config.key] = transforms.dense(key, "" if key.dtype == tf.string else 0)
     return outputs
+
+
+def origin(config: Config) -> str:
+    """Return where the features come from: `file:line: preprocessing_fn`, or `features` for the ready-made ones."""
+    path = config.code.features
+    return f"{defined_at(load_function(path, 'preprocessing_fn'), path)}: preprocessing_fn" if path else "features"
+
+
+def _check_types(inputs: dict[str, Any], config: Config) -> None:
+    wanted = {**config.features.column_types(), config.label: config.column_types()[config.label]}
+    for name, kind in wanted.items():
+        dtype, schema_type = SCHEMA_TYPES[kind]
+        received = ready_made.column(inputs, name).dtype
+        if received != dtype:
+            raise DataError(
+                f"column '{name}': the schema says {received.name}; expected {dtype.name}, as the config reads it",
+                hint=f"in a schema of your own set `type: {schema_type}`; in an inferred one, the training split has no value here",
+            )
 
 
 def _label(inputs: dict[str, Any], config: Config) -> tf.Tensor:
@@ -61,11 +81,12 @@ def _call(path: Path, columns: dict[str, Any], config: Config) -> Any:
     except UserError:
         raise
     except Exception as exc:
-        raise UserCodeError(f"{located(exc, path)}: preprocessing_fn raised {type(exc).__name__}: {exc}") from exc
+        known = f"inputs holds {', '.join(columns)}: the columns under features" if isinstance(exc, KeyError) else ""
+        raise UserCodeError(f"{located(exc, path)}: preprocessing_fn raised {said(exc)}", hint=known) from exc
 
 
 def _checked(outputs: Any, config: Config) -> dict[str, Any]:
-    where = f"{config.code.features}: preprocessing_fn"
+    where = origin(config)
     expected = "expected a dict of output name -> Tensor"
     if not isinstance(outputs, dict):
         raise UserCodeError(f"{where}: received {type(outputs).__name__}; {expected}", hint="end it with `return outputs`")
@@ -90,7 +111,3 @@ def _checked_output(where: str, value: Any) -> Any:
     if dtype.is_integer or dtype == tf.bool:
         return tf.cast(value, tf.int64)
     raise UserCodeError(f"{where}: received type {dtype.name}; expected float, int, bool or string")
-
-
-def _origin(config: Config) -> str:
-    return f"{config.code.features}: preprocessing_fn" if config.code.features else "features"

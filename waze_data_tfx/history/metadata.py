@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from ..config import Config
-from ..errors import RunFailed
+from ..errors import RunFailed, disk_is_full
 
 if TYPE_CHECKING:
     from ml_metadata.metadata_store.metadata_store import MetadataStore
@@ -97,6 +97,9 @@ def open_store(config: Config) -> Iterator[MetadataStore]:
 def damaged(sqlite: Path, error: BaseException) -> RunFailed:
     """Return the error for a store that cannot be used."""
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    first = first.partition(" query:")[0].removeprefix("Error when executing query: ")
+    if disk_is_full(error):
+        return RunFailed(f"{sqlite}: the disk is full; received '{first}'", hint="free some space and run again with --resume")
     return RunFailed(
         f"{sqlite}: the ML Metadata file cannot be used: {first}",
         hint=f"restore it from a copy, or move it away (mv {sqlite} {sqlite}.broken) to start with an empty history; "

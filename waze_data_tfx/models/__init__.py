@@ -31,6 +31,7 @@ def ready_made(config: Config) -> Callable[..., Any]:
 
 
 PIECES = {"prepared_inputs": "waze_data_tfx.models.dnn:prepared_inputs"}
+__all__ = ["ready_made", *MODELS, *PIECES]
 
 
 def __getattr__(name: str) -> Any:
@@ -39,3 +40,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, attribute = found.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

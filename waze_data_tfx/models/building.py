@@ -6,13 +6,12 @@ here). Imports neither before it is needed.
 
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import UserCodeError, UserError, unknown_name
 from waze_data_tfx.features.inputs import ModelInput
-from waze_data_tfx.usercode import accepts, load_function, located
+from waze_data_tfx.usercode import accepts, defined_at, load_function, located, said
 
 from . import ready_made
 
@@ -39,10 +38,10 @@ def build_model(inputs: dict[str, ModelInput], config: Config) -> Any:
     except UserError:
         raise
     except Exception as exc:
-        raise UserCodeError(f"{located(exc, path)}: build_model raised {type(exc).__name__}: {exc}") from exc
+        raise UserCodeError(f"{located(exc, path)}: build_model raised {said(exc)}") from exc
     if library_of(model) is None:
         raise UserCodeError(
-            f"{path}: build_model: received {type(model).__module__}.{type(model).__qualname__}; "
+            f"{origin(config)}: received {type(model).__qualname__}; "
             "expected a keras.Model or a tf_keras.Model",
             hint="end it with `return keras.Model(inputs, outputs)`",
         )
@@ -113,9 +112,13 @@ def check_outputs(shape: tuple[int | None, ...], config: Config) -> None:
         if config.task == "binary_classification":
             wanted += ", the probability of class 1"
         received = "[n" + "".join(f", {d}" for d in shape[1:]) + "]"
-        where = _shown(config.code.model)
-        raise UserCodeError(f"{where}: the model's output has shape {received}; expected {wanted} for task {config.task}")
+        raise UserCodeError(
+            f"{origin(config)}: the model's output has shape {received}; expected {wanted} for task {config.task}",
+            hint=f"end the model with a layer such as keras.layers.Dense({classes or 1})",
+        )
 
 
-def _shown(path: Path | None) -> str:
-    return f"{path}: build_model" if path else "model"
+def origin(config: Config) -> str:
+    """Return where the model comes from: `file:line: build_model`, or `model` for a ready-made one."""
+    path = config.code.model
+    return f"{defined_at(load_function(path, 'build_model'), path)}: build_model" if path else "model"

@@ -6,9 +6,10 @@ a signal is answered at once. After every node it reads the state in MLMD and th
 
 import json
 import os
+import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +21,16 @@ from .. import errors, pipelines
 from ..config import Config, Loaded
 from ..history import metadata
 from ..history.record import FINISHED, NodeRecord, Run, RunState, load_run, new_run, runs_of, write_json, write_text
-from ..pipelines.graph import Node, ordered
+from ..pipelines.graph import Node, downstream_of, ordered
 from . import verdicts
 from .cache import Planned, Selection, plan
+from .node import COMPILE
 from .progress import Progress, show
 from .workers import Workers, last_line
-from .zygote import COMPILE
 
 POLL_S = 0.1
+FULL_BYTES = 16 << 10
+"""Less free space than this: a file of a few lines no longer fits."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,14 @@ class LocalRunner:
         return self.loaded.config
 
     def plan(self, selection: Selection, run_id: str = "") -> list[Planned]:
-        """Decide what a run would do, without doing it."""
-        return plan(self.config, self._nodes(), metadata.read_history(self.config), selection=selection, run=run_id)
+        """Decide what a run would do, without doing it.
+
+        Raises:
+            UserError: when a node's name is unknown, or the selection is empty.
+        """
+        nodes = self._nodes()
+        _check_selection(selection, nodes)
+        return plan(self.config, nodes, metadata.read_history(self.config), selection=selection, run=run_id)
 
     def run(self, selection: Selection, *, resume: bool = False) -> Run:
         """Run the pipeline and return its record; `record.exit_code` says how it ended.
@@ -54,10 +63,8 @@ class LocalRunner:
             Locked: when another run holds the root.
             UserError: when there is nothing to resume or a node's name is unknown.
         """
-        nodes = self._nodes()
-        for flag, name in (("--from", selection.start), ("--to", selection.end)):
-            if name is not None and name not in nodes:
-                raise errors.UserError(f"{flag} {name}: {errors.unknown_name('node', name, nodes)}")
+        _check_selection(selection, self._nodes())
+        self._check_push_directory()
         with self._lock():
             run = self._resumable() if resume else None
             if run is not None and run.state == "done":
@@ -104,6 +111,17 @@ class LocalRunner:
         run.pid = os.getpid()
         return run
 
+    def _check_push_directory(self) -> None:
+        """Find out now, not after the training, that nothing could be pushed."""
+        directory = self.config.push.directory
+        assert directory is not None
+        existing = next(p for p in (directory, *directory.parents) if p.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            raise errors.UserError(
+                f"{self.loaded.where('push', 'directory')}: {directory} cannot be written",
+                hint="choose another folder with --set push.directory=OTHER",
+            )
+
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """Hold the root; the holder's identity stands beside the lock for the message."""
@@ -135,6 +153,17 @@ class LocalRunner:
             return f"process {holder['pid']} since {holder['since']}"
         except (OSError, ValueError, KeyError):
             return "a process that has just started"
+
+
+def _check_selection(selection: Selection, nodes: Mapping[str, Node]) -> None:
+    for flag, name in (("--from", selection.start), ("--to", selection.end)):
+        if name is not None and name not in nodes:
+            raise errors.UserError(f"{flag} {name}: {errors.unknown_name('node', name, nodes)}")
+    if selection.start and selection.end and selection.end not in downstream_of(nodes, selection.start):
+        raise errors.UserError(
+            f"--from {selection.start} --to {selection.end}: nothing lies between; "
+            f"known after {selection.start}: {', '.join(n for n in nodes if n in downstream_of(nodes, selection.start))}"
+        )
 
 
 class _Stop(Exception):
@@ -229,30 +258,38 @@ class _Execution:
 
     def _ended(self, node: str, code: int) -> None:
         """Record how a process ended; a failed one ends the run."""
+        path = self._run.result_path(node)
+        result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if node == COMPILE:
             if code:
-                log = self._run.log(COMPILE)
-                raise errors.RunFailed(f"the pipeline did not compile: {last_line(log)}", hint=f"read {log}")
+                raise _failure(self._said(node, code, result))
             return
         record = self._run.nodes[node]
         record.seconds = round(time.time() - (record.started or time.time()), 3)
-        path = self._run.result_path(node)
-        result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if code == 0 and result.get("state") == "complete":
             record.state, record.execution_id = "complete", result["execution_id"]
             self._show(record, metadata.read_history(self._config).of_run(self._run.id).get(node))
             self._run.save()
             return
         record.state = "failed"
-        record.error = result.get("error") or {
-            "type": "RunFailed",
-            "message": f"{node}: its process ended {f'by signal {-code}' if code < 0 else f'with code {code}'} without a word",
-            "hint": f"read {self._run.log(node)}; out of memory is the usual reason for signal 9",
-        }
+        record.error = self._said(node, code, result)
         self._progress.changed(record)
-        kind = errors.BY_NAME.get(record.error["type"], errors.RunFailed)
-        self._finish("failed", kind.exit_code, str(kind(record.error["message"], hint=record.error["hint"])))
+        failure = _failure(record.error)
+        self._finish("failed", failure.exit_code, str(failure))
         raise _Stop
+
+    def _said(self, node: str, code: int, result: dict[str, Any]) -> dict[str, str]:
+        """Return the error that a process noted, or what is known of one that could not note it."""
+        how = f"by signal {-code}" if code < 0 else f"with code {code}"
+        full = shutil.disk_usage(self._run.root).free < FULL_BYTES
+        noted: dict[str, str] | None = result.get("error")
+        return noted or {
+            "type": "RunFailed",
+            "message": f"{node}: the disk is full" if full else f"{node}: its process ended {how} without a word",
+            "hint": f"free some space below {self._run.root}, then run again with --resume"
+            if full
+            else f"read {self._run.log(node)}; out of memory is the usual reason for signal 9",
+        }
 
     def _show(self, record: NodeRecord, execution: metadata.Execution | None) -> None:
         """Show a finished node and what its artifacts say: anomalies, a verdict, a push; end the run if they say so."""
@@ -300,6 +337,10 @@ class _Execution:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _failure(error: Mapping[str, str]) -> errors.WazeTfxError:
+    return errors.BY_NAME.get(error["type"], errors.RunFailed)(error["message"], hint=error["hint"])
 
 
 def open_run(folder: Path) -> Run:

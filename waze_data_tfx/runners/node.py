@@ -11,17 +11,20 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from filelock import FileLock
 
 from ..config import Config
-from ..errors import BY_NAME, RunFailed, UserCodeError, WazeTfxError, unknown_name
+from ..errors import BY_NAME, RunFailed, UserCodeError, UserError, WazeTfxError, disk_is_full, did_you_mean, unknown_name
 from ..history import metadata as light
 from ..history.record import Run, load_run, write_json
-from ..usercode import user_frame
+from ..usercode import said, user_frame
+
+COMPILE = "compile"
+_BEAM_SUFFIX = " [while running '"
 
 
 def prepare_process() -> None:
@@ -33,12 +36,17 @@ def prepare_process() -> None:
 
 
 def compile_pipeline(run: Run, config: Config, data_fingerprint: str) -> None:
-    """Write the run's TFX IR, with the run id filled in, to pipeline.pb."""
+    """Write the run's TFX IR, with the run id filled in, to pipeline.pb.
+
+    Raises:
+        UserError: Beam does not know an option of env.beam_args, or not its value.
+    """
     from tfx.dsl.compiler.compiler import Compiler
     from tfx.orchestration.portable import runtime_parameter_utils
 
     from .. import pipelines
 
+    check_beam_args(config.env.beam_args)
     pipeline = pipelines.load(config.pipeline).build(config, data_fingerprint=data_fingerprint)
     ir = Compiler().compile(pipeline)
     runtime_parameter_utils.substitute_runtime_parameter(ir, {"pipeline-run-id": run.id})
@@ -48,14 +56,53 @@ def compile_pipeline(run: Run, config: Config, data_fingerprint: str) -> None:
     os.replace(temporary, path)
 
 
+def check_beam_args(flags: Sequence[str]) -> None:
+    """Check that Beam knows every option; left to itself it discards those that it does not know.
+
+    Raises:
+        UserError: naming the option.
+    """
+    import argparse
+
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.runners import create_runner
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise UserError(f"env.beam_args: {message}; received {' '.join(flags)}")
+
+    parser = Parser(add_help=False, allow_abbrev=False)
+    for options in PipelineOptions.__subclasses__():
+        options._add_argparse_args(parser)
+    known, unknown = parser.parse_known_args(list(flags))
+    if unknown:
+        guess = did_you_mean(unknown[0].partition("=")[0], parser._option_string_actions)
+        raise UserError(f"env.beam_args: Beam knows no such option; received {unknown[0]}{guess}")
+    if known.runner:
+        try:
+            create_runner(known.runner)
+        except (ValueError, ImportError) as error:
+            raise UserError(f"env.beam_args: --runner={known.runner}: {error}") from error
+
+
 def execute(run_folder: Path, node_id: str) -> int:
     """Run one node, write nodes/NODE.json, and return the exit code (see errors)."""
     run = load_run(run_folder)
+    return _noted(run, node_id, lambda: _launch(run, node_id))
+
+
+def execute_compile(run_folder: Path, data_fingerprint: str) -> int:
+    """Compile the run's pipeline, write nodes/compile.json, and return the exit code."""
+    run = load_run(run_folder)
+    return _noted(run, COMPILE, lambda: compile_pipeline(run, run.config(), data_fingerprint))
+
+
+def _noted(run: Run, node_id: str, work: Callable[[], int | None]) -> int:
     started = time.time()
     result: dict[str, Any] = {"state": "complete", "execution_id": None, "error": None}
     exit_code = 0
     try:
-        result["execution_id"] = _launch(run, node_id)
+        result["execution_id"] = work()
     except BaseException as error:  # noqa: BLE001  every end of a node is reported, also SystemExit in user code
         traceback.print_exc()
         failure = explain(error, node_id, run)
@@ -160,23 +207,34 @@ def _operators() -> dict[type, type]:
 
 def explain(error: BaseException, node_id: str, run: Run) -> WazeTfxError:
     """Turn any exception of a node into one message: the project's own errors as they are, the user's frames first."""
-    ours = next((e for e in _chain(error) if isinstance(e, WazeTfxError)), None)
-    if ours is not None:
-        return ours
-    resume = f"read {run.log(node_id)}, then `waze-tfx run {run.config_path} --resume`"
+    chain, log = _chain(error), run.log(node_id)
+    resume = f"`waze-tfx run {run.config_path} --resume`"
+    full = next((e for e in chain if disk_is_full(e)), None)
+    if full is not None:
+        return RunFailed(
+            f"{node_id}: the disk is full; could not write {_place(full) or f'below {run.root}'}",
+            hint=f"free some space, then {resume}",
+        )
+    ours = [e for e in chain if isinstance(e, WazeTfxError)]
+    if ours:  # Beam raises a copy with its stage's name at the end and without the hint; the original comes after it
+        found = next((e for e in ours if _BEAM_SUFFIX not in e.message), ours[0])
+        if isinstance(found, UserCodeError) and not found.hint:
+            found.hint = f"mend it and run again; the whole traceback is in {log}"
+        return found
     config = run.config()
-    root_cause = _chain(error)[-1]
-    said = f"{type(root_cause).__name__}: {_first_lines(root_cause)}"
     frame = user_frame(error, [p.parent for p in (config.code.features, config.code.model) if p])
     if frame:
         file, line, function = frame
-        return UserCodeError(f"{file}:{line}: in {function}: {said}", hint=f"mend it; the whole log is {run.log(node_id)}")
-    if (isinstance(root_cause, OSError) and root_cause.errno in (28, 27, 122)) or "No space left" in str(error):
-        return RunFailed(
-            f"{node_id}: the disk is full while writing below {run.root}: {said}",
-            hint=f"free some space, then `waze-tfx run {run.config_path} --resume`",
-        )
-    return RunFailed(f"{node_id}: {said}", hint=resume)
+        return UserCodeError(f"{file}:{line}: in {function}: {said(chain[-1])}", hint=f"mend it; the whole log is {log}")
+    return RunFailed(f"{node_id}: {said(chain[-1])}", hint=f"read {log}, then {resume}")
+
+
+def _place(error: BaseException) -> str:
+    """Return the file that could not be written, where the error names one."""
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        return str(error.args[0][0][1])
+    named = (error.filename2 or error.filename) if isinstance(error, OSError) else None
+    return str(named or "")
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -187,12 +245,6 @@ def _chain(error: BaseException) -> list[BaseException]:
         chain.append(current)
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return chain
-
-
-def _first_lines(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    text = " ".join(lines[:3])
-    return text[:600] or "(no message)"
 
 
 def result_error(run_folder: Path, node_id: str) -> WazeTfxError:

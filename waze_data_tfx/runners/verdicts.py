@@ -1,9 +1,10 @@
-"""What finished nodes say about going on: anomalies, the gate's verdict, the pushed version.
+"""What finished nodes say: rows and losses, and what decides about going on: anomalies, the gate's verdict, a push.
 
 Read from the artifacts after every node, cached ones too, because TFX's own components end green whatever they found.
 Called by the local runner. Never changes an artifact.
 """
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,10 @@ class Outcome:
 
 def read(node: str, execution: Execution, config: Config, run: Run) -> Outcome:
     """Return what this execution's artifacts mean."""
+    if node == "ExampleGen":
+        return Outcome(_rows(execution))
+    if node == "Trainer":
+        return Outcome(_training(execution))
     if node == "ExampleValidator":
         return _anomalies(execution, config)
     if node == "Evaluator":
@@ -34,6 +39,24 @@ def read(node: str, execution: Execution, config: Config, run: Run) -> Outcome:
     if node == "Pusher":
         return _pushed(execution, config)
     return Outcome()
+
+
+def _rows(execution: Execution) -> str:
+    """Say how many rows there are and how many each rule dropped."""
+    [artifact] = execution.outputs["examples"]
+    rows = json.loads((Path(artifact.uri) / "rows.json").read_text(encoding="utf-8"))
+    splits = ", ".join(f"{n:,} {name}" for name, n in rows["splits"].items())
+    dropped = ", ".join(f"{n:,} {name}" for name, n in rows["dropped"].items() if n)
+    return f"{rows['rows_read']:,} rows: {splits}" + (f"; dropped: {dropped}" if dropped else "")
+
+
+def _training(execution: Execution) -> str:
+    """Say how large the model is and where its losses ended."""
+    [artifact] = execution.outputs["model_run"]
+    record = json.loads((Path(artifact.uri) / "training.json").read_text(encoding="utf-8"))
+    last = record["epochs"][-1]
+    losses = ", ".join(f"{name} {last[name]:.4g}" for name in ("loss", "val_loss") if name in last)
+    return f"{record['n_parameters']:,} parameters; {losses}"
 
 
 def _anomalies(execution: Execution, config: Config) -> Outcome:

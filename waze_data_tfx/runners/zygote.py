@@ -20,8 +20,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-COMPILE = "compile"
-
 FIRST = (
     "tfx",
     "tfx.orchestration.portable.launcher",
@@ -121,18 +119,11 @@ def _die_with_parent(read_end: int) -> None:
 
 
 def _work(request: dict[str, Any]) -> int:
-    from ..history.record import load_run
-    from .node import compile_pipeline, execute
+    from .node import COMPILE, execute, execute_compile
 
-    if request["node"] != COMPILE:
-        return execute(Path(request["run"]), request["node"])
-    run = load_run(Path(request["run"]))
-    try:
-        compile_pipeline(run, run.config(), request["data_fingerprint"])
-    except Exception:  # noqa: BLE001  the runner reads the log and the exit code
-        traceback.print_exc()
-        return 1
-    return 0
+    if request["node"] == COMPILE:
+        return execute_compile(Path(request["run"]), request["data_fingerprint"])
+    return execute(Path(request["run"]), request["node"])
 
 
 def main() -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+__all__ = ["transform_rows"]
+
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 
@@ -28,7 +30,9 @@ def transform_rows(config_path: str | Path, rows: Sequence[Mapping[str, Any]]) -
         WazeTfxError: as the Transform node would.
     """
     import tfx  # noqa: F401  before tensorflow_data_validation: it stands in for a module that tfx-bsl 1.21 lacks
-    import tensorflow_transform.beam as tft_beam  # isort: skip
+    import apache_beam as beam  # isort: skip
+    import tensorflow_transform as tft
+    import tensorflow_transform.beam as tft_beam
     from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
     from waze_data_tfx.config import load
@@ -40,12 +44,18 @@ def transform_rows(config_path: str | Path, rows: Sequence[Mapping[str, Any]]) -
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(specs))
     instances = [_instance(row, types, config.label) for row in rows]
     custom_config = {"config": config.model_dump_json(by_alias=True)}
-    with tft_beam.Context(temp_dir=tempfile.mkdtemp()):
-        (transformed, _), _ = (instances, metadata) | tft_beam.AnalyzeAndTransformDataset(
-            lambda inputs: preprocessing_fn(inputs, custom_config)
-        )
-    left_out = {config.label, config.key}
-    return [{name: _plain(value) for name, value in row.items() if name not in left_out} for row in transformed]
+    with tempfile.TemporaryDirectory() as folder:
+        pipeline = beam.Pipeline(runner="FnApiRunner", argv=[])  # neither a download of another runner nor pytest's arguments
+        with pipeline as p, tft_beam.Context(temp_dir=f"{folder}/temporary"):
+            fitted = (p | beam.Create(instances), metadata) | tft_beam.AnalyzeDataset(
+                lambda inputs: preprocessing_fn(inputs, custom_config)
+            )
+            fitted | tft_beam.WriteTransformFn(f"{folder}/fitted")
+        graph = tft.TFTransformOutput(f"{folder}/fitted")
+        outputs = graph.transform_raw_features(_tensors(instances, specs))
+    names = sorted(set(outputs) - {config.label, config.key})
+    columns = {name: _column(outputs[name]) for name in names}
+    return [{name: columns[name][i] for name in names} for i in range(len(rows))]
 
 
 def _specs(types: Mapping[str, str]) -> dict[str, Any]:
@@ -68,6 +78,29 @@ def _instance(row: Mapping[str, Any], types: Mapping[str, str], label: str) -> d
     return {name: [] if value is None else [encode[types[name]](value)] for name, value in values.items()}
 
 
-def _plain(value: Any) -> Any:
-    value = value.tolist() if hasattr(value, "tolist") else value
+def _tensors(instances: Sequence[Mapping[str, list[Any]]], specs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return each column as the SparseTensor [n, 1] that parsed examples give."""
+    import tensorflow as tf
+
+    tensors = {}
+    for name, spec in specs.items():
+        present = [(i, row[name][0]) for i, row in enumerate(instances) if row[name]]
+        indices = tf.constant([[i, 0] for i, _ in present], tf.int64, shape=[len(present), 2])
+        values = tf.constant([v for _, v in present], spec.dtype, shape=[len(present)])
+        tensors[name] = tf.SparseTensor(indices, values, [len(instances), 1])
+    return tensors
+
+
+def _column(values: Any) -> list[Any]:
+    import tensorflow as tf
+
+    if isinstance(values, tf.SparseTensor):
+        values = tf.RaggedTensor.from_sparse(values)
+    rows = values.to_list() if isinstance(values, tf.RaggedTensor) else values.numpy().tolist()
+    return [_text(row) for row in rows]
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_text(v) for v in value]
     return value.decode() if isinstance(value, bytes) else value

@@ -17,9 +17,9 @@ import tensorflow_transform as tft
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import DataError, UserCodeError, UserError
 from waze_data_tfx.features.inputs import ModelInput, model_inputs
-from waze_data_tfx.models.building import build_model, check_outputs, feeder, library_of
+from waze_data_tfx.models.building import build_model, check_outputs, feeder, library_of, origin
 from waze_data_tfx.models.compiling import compile_model, is_compiled
-from waze_data_tfx.usercode import located
+from waze_data_tfx.usercode import located, said
 
 from .examples import Arrange, Split, batches, check_labels, n_steps, read_split
 from .export import export
@@ -80,10 +80,10 @@ def _called(model: Any, inputs: Any, config: Config) -> Any:
     except Exception as exc:
         path = config.code.model
         where = located(exc, path) if path else "model"
-        raise UserCodeError(f"{where}: the model raised {type(exc).__name__} on the first rows: {exc}") from exc
+        raise UserCodeError(f"{where}: the model raised on the first rows {said(exc)}") from exc
     if not hasattr(output, "shape"):
         raise UserCodeError(
-            f"{config.code.model}: the model's output: received {type(output).__name__}; expected one tensor",
+            f"{origin(config)}: the model's output: received {type(output).__name__}; expected one tensor",
             hint="let the model return one prediction per row",
         )
     return output

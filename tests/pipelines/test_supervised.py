@@ -1,0 +1,142 @@
+"""The plain description of the supervised graph against the TFX pipeline that is built from the same config."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from conftest import REPOSITORY
+
+from waze_data_tfx.config import Config, load
+from waze_data_tfx.pipelines.graph import Node, ordered
+from waze_data_tfx.pipelines.supervised import nodes
+
+TAXI = REPOSITORY / "configs" / "taxi.yaml"
+COMPILED = """
+import json, sys
+from waze_data_tfx.runners.node import prepare_process
+prepare_process()
+from tfx.dsl.compiler.compiler import Compiler
+from waze_data_tfx.config import Config
+from waze_data_tfx.pipelines.supervised import build
+from hashlib import sha256
+
+def compiled(text, fingerprint):
+    return Compiler().compile(build(Config.model_validate_json(text), data_fingerprint=fingerprint))
+
+def digest(ir):
+    return sha256(ir.SerializeToString(deterministic=True)).hexdigest()
+
+found = {}
+for name, text in json.loads(sys.stdin.read()).items():
+    ir = compiled(text, "f")
+    launchers = {n.pipeline_node.node_info.id: n.pipeline_node for n in ir.nodes}
+    found[name] = {
+        "upstream": {i: sorted(n.upstream_nodes) for i, n in launchers.items()},
+        "cached": [i for i, n in launchers.items() if n.execution_options.caching_options.enable_cache],
+        "digests": [digest(ir), digest(compiled(text, "f"))],
+        "other data": digest(compiled(text, "g")),
+        "root": ir.runtime_spec.pipeline_root.runtime_parameter.default_value.string_value,
+    }
+found["modules"] = [m for m in sys.modules if m.split(".")[0] in ("kfp", "airflow") or "aiplatform" in m]
+print(json.dumps(found))
+"""
+
+
+def curated() -> Config:
+    return load(TAXI).config
+
+
+def inferred() -> Config:
+    return load(TAXI, sets=["schema.file="]).config
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dict[str, Any]:
+    configs = {"curated": curated(), "inferred": inferred()}
+    text = json.dumps({name: config.model_dump_json(by_alias=True) for name, config in configs.items()})
+    done = subprocess.run([sys.executable, "-c", COMPILED], input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(("name", "config"), [("curated", curated), ("inferred", inferred)])
+def test_the_description_is_the_graph_that_tfx_runs(compiled: dict[str, Any], name: str, config: Any) -> None:
+    described = ordered(nodes(config()))
+    assert compiled[name]["upstream"] == {id_: sorted(node.upstream) for id_, node in described.items()}
+    schema_gen = {"curated": "ImportSchemaGen", "inferred": "SchemaGen"}[name]
+    assert set(described) == {
+        "ExampleGen", "StatisticsGen", schema_gen, "ExampleValidator", "Transform", "Trainer", "Resolver", "Evaluator", "Pusher",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["curated", "inferred"])
+def test_tfx_lists_a_node_after_all_it_waits_for(compiled: dict[str, Any], name: str) -> None:
+    ordered(tuple(Node(id_, tuple(upstream)) for id_, upstream in compiled[name]["upstream"].items()))
+
+
+def test_two_builds_are_the_same_and_other_data_is_another_pipeline(compiled: dict[str, Any]) -> None:
+    one, two = compiled["curated"]["digests"]
+    assert one == two
+    assert compiled["curated"]["other data"] != one
+    assert compiled["inferred"]["digests"][0] != one
+
+
+def test_tfxs_own_cache_is_off_and_artifacts_lie_below_the_root(compiled: dict[str, Any]) -> None:
+    assert compiled["curated"]["cached"] == []
+    assert compiled["curated"]["root"] == str(REPOSITORY / "output" / "taxi" / "artifacts")
+
+
+def test_building_imports_no_cloud_and_no_orchestrator(compiled: dict[str, Any]) -> None:
+    assert compiled["modules"] == []
+
+
+def test_describing_imports_no_tfx() -> None:
+    script = (
+        "import sys; from waze_data_tfx.config import load; from waze_data_tfx.pipelines.supervised import nodes\n"
+        f"assert len(nodes(load({str(TAXI)!r}).config)) == 9\n"
+        "heavy = {'tfx', 'tensorflow', 'apache_beam', 'keras'} & set(sys.modules)\nassert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def by_id(*sets: str) -> dict[str, Node]:
+    return ordered(nodes(load(TAXI, sets=sets).config))
+
+
+@pytest.mark.parametrize(
+    ("set_", "touched"),
+    [
+        ("training.epochs=3", {"Trainer"}),
+        ("model.hidden_units=[4]", {"Trainer"}),
+        ("data.max_dropped=0.9", {"ExampleGen"}),
+        ("features.dense=[trip_miles]", {"Transform", "Trainer"}),
+        ("features.bucket.fare=4", {"ExampleGen", "Transform", "Trainer"}),
+        ("evaluation.metrics.0.upper_bound=9", {"Evaluator"}),
+        ("evaluation.baseline=none", {"Resolver", "Evaluator"}),
+        ("push.keep=3", {"Pusher"}),
+        ("env.max_parallel=1", set()),
+        ("anomalies.policy=warn", set()),
+        ("label=fare", {"ExampleGen", "Transform", "Trainer", "Evaluator"}),
+    ],
+)
+def test_a_setting_reaches_only_the_nodes_that_it_matters_to(set_: str, touched: set[str]) -> None:
+    before, after = by_id(), by_id(set_)
+    assert {id_ for id_, node in after.items() if node.settings != before[id_].settings} == touched
+
+
+def test_code_and_data_reach_the_nodes_that_read_them() -> None:
+    config, described = curated(), by_id()
+    code = {id_: node.user_code for id_, node in described.items() if node.user_code}
+    assert code == {"Transform": (config.code.features,), "Trainer": (config.code.model,)}
+    data = {id_: [f.name for f in node.data] for id_, node in described.items() if node.data}
+    assert data == {"ExampleGen": ["data.csv"], "ImportSchemaGen": ["taxi_schema.pbtxt"]}
+    assert {id_ for id_, node in described.items() if node.resolves_baseline} == {"Resolver", "Evaluator"}
+
+
+def test_every_library_that_a_node_names_is_there() -> None:
+    for node in by_id().values():
+        for part in node.library:
+            assert (REPOSITORY / "waze_data_tfx" / part).exists(), f"{node.id}: {part}"

@@ -1,0 +1,331 @@
+"""What is run again, what is taken from an earlier run, and the reason that is given; on a store as real runs leave it."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from store_for_test import Writer, config_in
+
+from waze_data_tfx.history.metadata import Execution, open_store, publish_cached
+from waze_data_tfx.pipelines.graph import Node, ordered
+from waze_data_tfx.runners.cache import Planned, Selection, changed_parts, plan
+
+OUTPUTS = {
+    "ExampleGen": ("examples", "Examples"),
+    "Transform": ("graph", "TransformGraph"),
+    "Trainer": ("model", "Model"),
+    "Evaluator": ("blessing", "ModelBlessing"),
+    "Pusher": ("pushed", "PushedModel"),
+}
+
+
+class World:
+    """A small graph like the supervised one, its files and its store; `run` leaves what a real run leaves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.config = config_in(folder)
+        self.writer = Writer(self.config)
+        self.data, self.code = folder / "trips.csv", folder / "eta_model.py"
+        self.data.write_text("miles,seconds\n1,60\n")
+        self.code.write_text("import eta_units\n")
+        self.units = folder / "eta_units.py"
+        self.units.write_text("MILE = 1.6\n")
+        self.settings: dict[str, dict[str, Any]] = {
+            "ExampleGen": {"data": {"max_dropped": 0.5}},
+            "Transform": {"features": {"miles": "z_score"}},
+            "Trainer": {"training": {"epochs": 10, "seed": 1}},
+            "Evaluator": {"evaluation": {"upper_bound": 5}},
+        }
+
+    def nodes(self) -> dict[str, Node]:
+        def node(id_: str, *upstream: str, **more: Any) -> Node:
+            return Node(id_, upstream, settings=self.settings.get(id_, {}), library=("errors.py",), **more)
+
+        return ordered(
+            (
+                node("ExampleGen", data=(self.data,)),
+                node("Transform", "ExampleGen"),
+                node("Trainer", "Transform", user_code=(self.code,)),
+                node("Evaluator", "ExampleGen", "Trainer", resolves_baseline=True),
+                node("Pusher", "Trainer", "Evaluator"),
+            )
+        )
+
+    def plan(self, run: str = "", **selection: Any) -> dict[str, Planned]:
+        planned = plan(self.config, self.nodes(), self.writer.history(), selection=Selection(**selection), run=run)
+        return {p.node.id: p for p in planned}
+
+    def run(self, run: str, *, until: str | None = None, **selection: Any) -> dict[str, Planned]:
+        """Do what the local runner does with a plan; `until` is the last node before an interruption."""
+        planned = self.plan(run, **selection)
+        made: dict[str, Execution] = {}
+        for id_, p in planned.items():
+            if p.decision in ("cached", "reused"):
+                assert p.source is not None
+                with open_store(self.config) as store:
+                    publish_cached(store, p.source.id, "eta", run)
+            elif p.decision == "run":
+                self._execute(run, p, made, planned)
+            made.update({n: e for n, e in self.writer.history().of_run(run).items() if n == id_})
+            if id_ == until:
+                break
+        return planned
+
+    def _execute(self, run: str, p: Planned, made: dict[str, Execution], planned: dict[str, Planned]) -> None:
+        name, kind = OUTPUTS[p.node.id]
+        inputs = {u: sorted(made[u].output_ids()) for u in p.node.upstream}
+        properties: dict[str, int | str] = {}
+        if p.node.id == "Evaluator":
+            properties = {"blessed": 1, "current_model_id": inputs["Trainer"][0]}
+            if p.parts["baseline"] is not None:
+                properties["baseline_model_id"] = p.parts["baseline"]
+        outputs = {name: (kind, properties)}
+        self.writer.execution(run, p.node.id, key=p.key, parts=p.parts, inputs=inputs, outputs=outputs)
+
+    def folder(self, node: str, run: str) -> Path:
+        assert self.config.root is not None
+        return self.config.root / "artifacts" / node / OUTPUTS[node][0] / run
+
+    def model(self, run: str) -> int:
+        [id_] = self.writer.history().of_run(run)["Trainer"].output_ids()
+        return id_
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def ran(world: World) -> World:
+    world.run("r1")
+    return world
+
+
+def decisions(planned: dict[str, Planned]) -> dict[str, str]:
+    return {id_: p.decision for id_, p in planned.items()}
+
+
+def reasons(planned: dict[str, Planned]) -> dict[str, str]:
+    return {id_: p.reason for id_, p in planned.items()}
+
+
+def test_first_run_executes_everything(world: World) -> None:
+    planned = world.plan()
+    assert set(decisions(planned).values()) == {"run"}
+    assert reasons(planned) == {
+        "ExampleGen": "first run",
+        "Transform": "ExampleGen runs",
+        "Trainer": "Transform runs",
+        "Evaluator": "ExampleGen, Trainer run",
+        "Pusher": "Trainer, Evaluator run",
+    }
+    assert [p.name for p in world.config.root.iterdir()] == ["fingerprints.json"]
+
+
+def test_an_unchanged_run_takes_everything_and_says_from_where(ran: World) -> None:
+    planned = ran.run("r2")
+    assert set(decisions(planned).values()) == {"cached"}
+    assert set(reasons(planned).values()) == {"unchanged since run r1"}
+    executions = ran.writer.history().of_run("r1")
+    assert {id_: p.source.id for id_, p in planned.items() if p.source} == {id_: e.id for id_, e in executions.items()}
+    assert set(decisions(ran.plan()).values()) == {"cached"}
+
+
+@pytest.mark.parametrize(
+    ("node", "settings", "reason"),
+    [
+        ("Trainer", {"training": {"epochs": 12, "seed": 1}}, "training.epochs: 10 -> 12"),
+        ("Trainer", {"training": {"seed": 1}}, "training.epochs: 10 -> null"),
+        ("Trainer", {"training": {"epochs": 12, "seed": 2}}, "training.epochs: 10 -> 12; training.seed: 1 -> 2"),
+        ("Transform", {"features": {"miles": "min_max"}}, 'features.miles: "z_score" -> "min_max"'),
+        ("Evaluator", {"evaluation": {"upper_bound": 5, "note": "x" * 60}}, 'evaluation.note: null -> "' + "x" * 36 + "..."),
+    ],
+)
+def test_a_changed_setting_is_named_with_both_values(ran: World, node: str, settings: dict[str, Any], reason: str) -> None:
+    ran.settings[node] = settings
+    planned = ran.plan()
+    assert planned[node].decision == "run"
+    assert planned[node].reason == reason
+    ids = list(planned)
+    assert {planned[i].decision for i in ids[: ids.index(node)]} <= {"cached"}
+    assert {planned[i].decision for i in ids[ids.index(node) :]} == {"run"}
+
+
+def _edit_imported(world: World) -> None:
+    world.units.write_text("MILE = 1.609\n")
+
+
+def _add_import(world: World) -> None:
+    (world.code.parent / "eta_more.py").write_text("")
+    world.code.write_text("import eta_units, eta_more\n")
+
+
+def _remove_import(world: World) -> None:
+    world.code.write_text("")
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (_edit_imported, "code eta_units.py changed"),
+        (_add_import, "code eta_model.py changed; code eta_more.py added"),
+        (_remove_import, "code eta_model.py changed; code eta_units.py removed"),
+    ],
+)
+def test_changed_code_and_its_local_imports(ran: World, edit: Callable[[World], None], reason: str) -> None:
+    edit(ran)
+    planned = ran.plan()
+    assert list(decisions(planned).values()) == ["cached", "cached", "run", "run", "run"]
+    assert planned["Trainer"].reason == reason
+
+
+def test_changed_data_runs_from_the_start_and_restored_data_is_found_again(ran: World) -> None:
+    ran.data.write_text("miles,seconds\n2,90\n")
+    planned = ran.run("r2")
+    assert planned["ExampleGen"].reason == "input data changed"
+    assert set(decisions(planned).values()) == {"run"}
+    ran.data.write_text("miles,seconds\n1,60\n")
+    planned = ran.plan()
+    assert [planned[n].decision for n in ("ExampleGen", "Transform", "Trainer")] == ["cached"] * 3
+    assert planned["Trainer"].reason == "unchanged since run r1"
+
+
+def test_touched_data_with_the_same_content_changes_nothing(ran: World) -> None:
+    import os
+
+    os.utime(ran.data, (1, 1))
+    assert set(decisions(ran.plan()).values()) == {"cached"}
+
+
+def test_force_reuses_nothing(ran: World) -> None:
+    assert {(p.decision, p.reason) for p in ran.plan(force=True).values()} == {("run", "--force")}
+
+
+def test_a_failed_execution_is_not_taken(world: World) -> None:
+    planned = world.plan()
+    first = planned["ExampleGen"]
+    world.writer.execution("r1", "ExampleGen", key=first.key, parts=first.parts, state="failed")
+    assert world.plan()["ExampleGen"].reason == "first run"
+
+
+def test_to_leaves_out_what_comes_after(ran: World) -> None:
+    planned = ran.plan(end="Trainer")
+    assert list(decisions(planned).values()) == ["cached", "cached", "cached", "skip", "skip"]
+    assert planned["Pusher"].reason == "after --to Trainer"
+
+
+def test_from_takes_what_lies_before_even_if_it_changed(ran: World) -> None:
+    ran.data.write_text("miles,seconds\n2,90\n")
+    planned = ran.plan(start="Trainer", force=True)
+    assert list(decisions(planned).values()) == ["reused", "reused", "run", "run", "run"]
+    assert planned["Transform"].reason == "before --from Trainer, though changed"
+    ran.data.write_text("miles,seconds\n1,60\n")
+    planned = ran.plan(start="Trainer", end="Trainer", force=True)
+    assert list(decisions(planned).values()) == ["cached", "cached", "run", "skip", "skip"]
+    assert planned["Transform"].reason == "before --from Trainer"
+
+
+def test_from_runs_what_has_never_run(world: World) -> None:
+    planned = world.plan(start="Trainer")
+    assert decisions(planned)["ExampleGen"] == "run"
+    assert planned["ExampleGen"].reason == "before --from Trainer, but it has never run"
+
+
+def test_outputs_that_were_deleted_are_made_again(ran: World) -> None:
+    shutil.rmtree(ran.folder("Transform", "r1"))
+    planned = ran.plan()
+    assert list(decisions(planned).values()) == ["cached", "run", "run", "run", "run"]
+    assert planned["Transform"].reason == "its outputs are no longer on disk"
+    assert planned["Trainer"].reason == "Transform runs"
+
+
+def test_an_older_execution_with_whole_outputs_is_taken(ran: World) -> None:
+    ran.run("r2", end="ExampleGen", force=True)
+    shutil.rmtree(ran.folder("ExampleGen", "r2"))
+    planned = ran.plan()
+    assert planned["ExampleGen"].reason == "unchanged since run r1"
+    assert planned["Transform"].decision == "cached"
+
+
+def test_inputs_that_were_made_again_are_read_again(ran: World) -> None:
+    ran.run("r2", end="ExampleGen", force=True)
+    planned = ran.plan()
+    assert planned["ExampleGen"].reason == "unchanged since run r2"
+    assert (planned["Transform"].decision, planned["Transform"].reason) == ("run", "its inputs were made again")
+
+
+def test_a_resumed_run_does_not_repeat_what_it_has_finished(world: World) -> None:
+    world.run("r1", until="Transform")
+    planned = world.plan("r1")
+    assert list(decisions(planned).values()) == ["done", "done", "run", "run", "run"]
+    assert planned["Transform"].reason == "finished before the interruption"
+    assert planned["Trainer"].reason == "first run"
+    assert list(decisions(world.plan("r2")).values()) == ["cached", "cached", "run", "run", "run"]
+
+
+def test_a_resumed_run_repeats_what_changed_meanwhile(world: World) -> None:
+    world.run("r1", until="Trainer")
+    world.units.write_text("MILE = 1.609\n")
+    planned = world.plan("r1")
+    assert list(decisions(planned).values()) == ["done", "done", "run", "run", "run"]
+    assert planned["Trainer"].reason == "code eta_units.py changed"
+
+
+def test_a_resumed_run_keeps_what_force_had_made(world: World) -> None:
+    world.run("r1")
+    world.run("r2", force=True, until="Transform")
+    planned = world.plan("r2")
+    assert list(decisions(planned).values()) == ["done", "done", "run", "run", "run"]
+    assert planned["Trainer"].reason == "its inputs were made again"
+
+
+def test_a_candidate_is_compared_with_the_model_blessed_last(ran: World) -> None:
+    assert ran.plan()["Evaluator"].parts["baseline"] is None, "the candidate itself is no baseline"
+    ran.units.write_text("MILE = 1.609\n")
+    planned = ran.run("r2")
+    assert planned["Evaluator"].parts["baseline"] == ran.model("r1")
+
+
+def test_running_again_after_a_blessing_is_no_new_comparison(ran: World) -> None:
+    ran.units.write_text("MILE = 1.609\n")
+    ran.run("r2")
+    planned = ran.plan()
+    assert planned["Evaluator"].parts["baseline"] == ran.model("r1")
+    assert set(reasons(planned).values()) >= {"unchanged since run r2"}
+    assert set(decisions(planned).values()) == {"cached"}
+
+
+def test_going_back_to_an_older_model_is_compared_with_the_newer_one(ran: World) -> None:
+    ran.units.write_text("MILE = 1.609\n")
+    ran.run("r2")
+    ran.units.write_text("MILE = 1.6\n")
+    planned = ran.plan()
+    assert planned["Trainer"].reason == "unchanged since run r1"
+    assert planned["Evaluator"].parts["baseline"] == ran.model("r2")
+    assert (planned["Evaluator"].decision, planned["Evaluator"].reason) == ("run", "Trainer changed; baseline changed")
+
+
+def test_a_node_of_another_library_version_is_not_taken(ran: World) -> None:
+    nodes = ran.nodes()
+    nodes["Trainer"] = replace(nodes["Trainer"], library=("errors.py", "versions.py"))
+    [planned] = [
+        p for p in plan(ran.config, nodes, ran.writer.history(), selection=Selection(), run="") if p.node.id == "Trainer"
+    ]
+    assert planned.reason == "waze-data-tfx itself changed"
+
+
+def test_changed_parts_put_what_a_person_did_before_what_follows_from_it() -> None:
+    before = {"config a.b": 1, "data": "x", "upstream ExampleGen": "1", "code f.py": "1", "versions": "tfx 1"}
+    now = {"config a.b": 1, "data": "y", "upstream ExampleGen": "2", "code f.py": "2", "versions": "tfx 2"}
+    assert changed_parts(json.dumps(before), now) == [
+        "code f.py changed",
+        "input data changed",
+        "ExampleGen changed",
+        "versions changed",
+    ]
+    assert changed_parts("", {}) == []

@@ -1,0 +1,112 @@
+"""Rows of a file through a pushed model: which version, which columns, and what cannot be predicted."""
+
+import os
+from pathlib import Path
+
+import pytest
+from store_for_test import config_in
+
+from waze_data_tfx import versions
+from waze_data_tfx.config import Config
+from waze_data_tfx.errors import DataError, UserError
+from waze_data_tfx.predict import predict_file
+
+
+def push(config: Config, factor: float) -> int:
+    """Push a model that predicts `factor` times the miles and passes the city through."""
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow as tf
+
+    class Model(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+        def serve(self, examples: "tf.Tensor") -> "dict[str, tf.Tensor]":
+            specs = {
+                "miles": tf.io.FixedLenFeature([], tf.float32, default_value=-1.0),
+                "city": tf.io.FixedLenFeature([], tf.string, default_value="?"),
+            }
+            parsed = tf.io.parse_example(examples, specs)
+            return {"prediction": factor * parsed["miles"], "scores": tf.stack([parsed["miles"]] * 2, 1), "key": parsed["city"]}
+
+    def fill(folder: Path) -> None:
+        model = Model()
+        tf.saved_model.save(model, str(folder), signatures={"serving_default": model.serve})
+
+    assert config.push.directory is not None
+    return versions.publish(config.push.directory, fill, expected=versions.ANY)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    config = config_in(
+        tmp_path_factory.mktemp("predict"),
+        features={"dense": ["miles"], "vocabulary": {"city": 3}},
+        evaluation={"metrics": [{"name": "mae", "upper_bound": 5}], "slices": ["driver"]},
+    )
+    assert (push(config, 10.0), push(config, 100.0)) == (1, 2)
+    return config
+
+
+def rows(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "rows.csv"
+    path.write_text(text)
+    return path
+
+
+def test_columns_outputs_and_version_of_each_row(config: Config, tmp_path: Path) -> None:
+    file = rows(tmp_path, "unused,city,miles,seconds\nx,Zürich,1.5,60\nx,,,70\nx,Bern,4,80\n")
+    assert predict_file(config, file, version=None, limit=2) == [
+        {"miles": 1.5, "city": "Zürich", "prediction": 150.0, "scores": [1.5, 1.5], "key": "Zürich", "version": 2},
+        {"miles": None, "city": None, "prediction": -100.0, "scores": [-1.0, -1.0], "key": "?", "version": 2},
+    ]
+
+
+def test_an_older_version_and_the_current_one_after_a_rollback(config: Config, tmp_path: Path) -> None:
+    file = rows(tmp_path, "city,miles\nBern,2\n")
+    [row] = predict_file(config, file, version=1, limit=10)
+    assert (row["prediction"], row["version"]) == (20.0, 1)
+    assert config.push.directory is not None
+    versions.rollback(config.push.directory)
+    assert predict_file(config, file, version=None, limit=10)[0]["version"] == 1
+    versions.rollback(config.push.directory, 2)
+
+
+def test_more_rows_than_a_batch(config: Config, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    n = 20_000
+    file = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"miles": [float(i) for i in range(n)], "city": ["Bern"] * n}), file, row_group_size=7_000)
+    found = predict_file(config, file, version=None, limit=15_000)
+    assert len(found) == 15_000
+    assert found[-1]["prediction"] == 100.0 * 14_999
+
+
+def test_a_slice_column_is_shown_where_the_file_has_it(config: Config, tmp_path: Path) -> None:
+    file = rows(tmp_path, "driver,city,miles\nAda,Bern,2\n")
+    assert predict_file(config, file, version=None, limit=1)[0]["driver"] == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("city,miles\n", r"rows\.csv: no rows; expected at least one below the header"),
+        ("city,seconds\nBern,1\n", r"rows\.csv: .*'miles'"),
+        ("city,miles\nBern,many\n", r"rows\.csv:row 2: miles: expected float; received 'many'"),
+    ],
+)
+def test_rows_that_cannot_be_predicted(config: Config, tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        predict_file(config, rows(tmp_path, text), version=None, limit=5)
+
+
+def test_what_is_not_there_is_named(config: Config, tmp_path: Path) -> None:
+    file = rows(tmp_path, "city,miles\nBern,2\n")
+    with pytest.raises(UserError, match=r"^--version 7: no such version; known: 1, 2$"):
+        predict_file(config, file, version=7, limit=1)
+    with pytest.raises(UserError, match=r"^--input gone\.csv: no such file$"):
+        predict_file(config, Path("gone.csv"), version=None, limit=1)
+    with pytest.raises(UserError, match="nothing has been pushed yet") as caught:
+        predict_file(config_in(tmp_path), file, version=None, limit=1)
+    assert caught.value.hint == "run the pipeline first"
