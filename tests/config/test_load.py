@@ -63,11 +63,12 @@ def test_the_good_config_is_good() -> None:
         ),
         (
             GOOD.replace("dense: [miles]", "dense:\n    miles:\n      imput: mean"),
-            "eta.yaml:8: features.dense.miles.imput: unknown key; known: impute, indicator, transform; did you mean 'impute'?",
+            "eta.yaml:8: features.dense.miles.imput: unknown key; known: clip, impute, indicator, transform, winsorize; "
+            "did you mean 'impute'?",
         ),
         (
             GOOD.replace("dense: [miles]", "bucket: {count: {count: 3, cuont: 4}}"),
-            "eta.yaml:6: features.bucket.count.cuont: unknown key; known: count; did you mean 'count'?",
+            "eta.yaml:6: features.bucket.count.cuont: unknown key; known: boundaries, count; did you mean 'count'?",
         ),
         (
             GOOD.replace("upper_bound", "uper_bound"),
@@ -96,7 +97,7 @@ def test_unknown_key_at_every_depth(text: str, message: str) -> None:
         (GOOD.replace("name: mae, ", ""), "eta.yaml:9: evaluation.metrics.0.name: is required and missing"),
         (
             GOOD.replace("dense: [miles]", "bucket: {miles: {}}"),
-            "eta.yaml:6: features.bucket.miles.count: is required and missing",
+            "eta.yaml:6: features.bucket.miles: expected count or boundaries; received neither",
         ),
         (GOOD + "training: {epochs: many}\n", "eta.yaml:10: training.epochs: expected a whole number; received 'many'"),
         (GOOD + "training: {epochs: 1.5}\n", "eta.yaml:10: training.epochs: expected a whole number; received 1.5"),
@@ -109,8 +110,8 @@ def test_unknown_key_at_every_depth(text: str, message: str) -> None:
         ),
         (
             GOOD.replace("dense: [miles]", "dense: {miles: z_score}"),
-            "eta.yaml:6: features.dense.miles: expected keys and values with any of impute, indicator, transform; "
-            "received 'z_score'",
+            "eta.yaml:6: features.dense.miles: expected keys and values with any of clip, impute, indicator, transform, "
+            "winsorize; received 'z_score'",
         ),
         (GOOD.replace("dense: [miles]", "dense: [3]"), "eta.yaml:6: features.dense.3: expected text; received 3"),
         (GOOD.replace("input: trips.csv", "input: [a]"), "eta.yaml:4: data.input: expected text; received a list"),

@@ -112,7 +112,11 @@ def test_short_forms_are_the_long_ones() -> None:
     [
         (
             {"features": {}},
-            ("features", "no feature; name at least one under dense, bucket, vocabulary, category or custom"),
+            (
+                "features",
+                "no feature; name at least one under dense, bucket, vocabulary, hash, category, text, sequence, time, cross, geo "
+                "or custom",
+            ),
         ),
         ({"features": {"dense": ["seconds"]}}, ("features.dense.seconds", "the label cannot be a feature")),
         (

@@ -6,32 +6,15 @@ Called by `schema` when a Config is made; `load` gives every problem its file an
 from collections.abc import Iterator
 
 from ..errors import unknown_name
-from .schema import METRICS_BY_TASK, ColumnType, Config, MetricThreshold
+from .feature_problems import feature_problems
+from .schema import METRICS_BY_TASK, Config, MetricThreshold
 
 
 def problems_of(config: Config) -> Iterator[tuple[str, str]]:
     """Yield (dotted key, what is wrong) of everything in the config that does not fit the rest."""
-    features = config.features.column_types()
-    if not features:
-        yield "features", "no feature; name at least one under dense, bucket, vocabulary, category or custom"
-    for group in (*config.features.groups(), "custom"):
-        if config.label in getattr(config.features, group):
-            yield f"features.{group}.{config.label}", "the label cannot be a feature"
+    yield from feature_problems(config.features, config.label)
     if config.features.custom and not config.code.features:
         yield "features.custom", "only a preprocessing_fn reads these; received no code.features"
-    read_as: dict[str, dict[str, ColumnType]] = {
-        "vocabulary": dict.fromkeys(config.features.vocabulary, "string"),
-        "category": dict.fromkeys(config.features.category, "int"),
-        "bucket": dict.fromkeys(config.features.bucket, "float"),
-        "custom": config.features.custom,
-    }
-    for group, types in read_as.items():
-        for column, wanted in types.items():
-            if features[column] != wanted:
-                yield (
-                    f"features.{group}.{column}",
-                    f"is read as {features[column]} by another group and as {wanted} here; keep one of them",
-                )
     if config.task == "multiclass_classification" and config.n_classes is None:
         yield "n_classes", "is required for task multiclass_classification"
     expected = "dnn_regressor" if config.task == "regression" else "dnn_classifier"

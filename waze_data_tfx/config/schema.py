@@ -7,23 +7,13 @@ nothing heavy, so that `check`, `plan` and editors stay fast. Never reads a file
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PositiveInt,
-    StringConstraints,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, PositiveInt, StringConstraints, field_validator, model_validator
 
-Column = Annotated[str, StringConstraints(min_length=1)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+from .features import Features
+from .section import Column, Fraction, Section
+from .section import ColumnType as ColumnType  # what most of the package imports from here
+
 Task = Literal["regression", "binary_classification", "multiclass_classification"]
-ColumnType = Literal["float", "int", "string"]
-DenseTransform = Literal["z_score", "min_max", "log_z_score", "none"]
-Imputation = Literal["mean", "median", "zero"]
 
 LOCAL_BEAM_ARGS = ("--runner=FnApiRunner", "--sdk_container_image=in-process")
 """Beam in this process. Any value of the second flag keeps TFX 1.21 from packing itself into an sdist for workers that an
@@ -47,19 +37,6 @@ METRICS_BY_TASK: dict[str, tuple[str, ...]] = {
     "binary_classification": ("binary_crossentropy", "accuracy", "auc", "auc_pr", "precision", "recall"),
     "multiclass_classification": ("categorical_crossentropy", "accuracy"),
 }
-
-
-class Section(BaseModel):
-    """Base of every part of the config: frozen, no unknown keys, no infinite or missing numbers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_as_number(cls, value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, bool) and info.field_name and cls.model_fields[info.field_name].annotation is not bool:
-            raise ValueError("true and false do not fit here")
-        return value
 
 
 class Rule(Section):
@@ -99,82 +76,6 @@ class Data(Section):
     rules: Annotated[tuple[Rule, ...], Field(description="Rows to leave out, applied in order.")] = ()
     max_dropped: Annotated[Fraction, Field(description="Share of rows that rules may drop before the run stops.")] = 0.5
     split: Annotated[Split, Field(description="How rows are split.")] = Split()
-
-
-class Dense(Section):
-    """A numeric feature."""
-
-    transform: Annotated[DenseTransform, Field(description="Scaling; log_z_score is log1p of max(x, 0), then z-score.")] = (
-        "z_score"
-    )
-    impute: Annotated[Imputation, Field(description="What stands in for a missing value, before scaling.")] = "mean"
-    indicator: Annotated[bool, Field(description="Add NAME_missing: 1 where the value was missing.")] = False
-
-
-class Bucket(Section):
-    """A numeric feature cut at quantiles of the training split."""
-
-    count: Annotated[int, Field(ge=2, description="Number of buckets.")]
-
-
-class Vocabulary(Section):
-    """A text (or integer) feature looked up in the training split's most frequent values."""
-
-    top_k: Annotated[PositiveInt | None, Field(description="How many values are kept; default: all.")] = None
-    num_oov_buckets: Annotated[PositiveInt, Field(description="Buckets for values outside the vocabulary.")] = 1
-
-
-class Category(Section):
-    """An integer feature in 0..size-1."""
-
-    size: Annotated[int, Field(ge=2, description="Number of values; a missing or larger value gets an id of its own.")]
-    encoding: Annotated[Literal["one_hot", "id"], Field(description="one_hot: a float vector; id: an integer to embed.")] = (
-        "one_hot"
-    )
-
-
-class Features(Section):
-    """The columns a model may see, by how they are prepared. A column may stand in several groups."""
-
-    dense: Annotated[dict[Column, Dense], Field(description="Numeric features; a list of names, or name: settings.")] = {}
-    bucket: Annotated[dict[Column, Bucket], Field(description="Numeric features cut at quantiles; name: count.")] = {}
-    vocabulary: Annotated[dict[Column, Vocabulary], Field(description="Text features; name: {top_k, num_oov_buckets}.")] = {}
-    category: Annotated[dict[Column, Category], Field(description="Integer features of known cardinality; name: size.")] = {}
-    custom: Annotated[
-        dict[Column, ColumnType], Field(description="Columns that only your preprocessing_fn reads; name: float | int | string.")
-    ] = {}
-
-    @field_validator("dense", mode="before", json_schema_input_type=list[Column] | dict[Column, Dense | None])
-    @classmethod
-    def _dense_list(cls, value: Any) -> Any:
-        return {name: {} for name in value} if isinstance(value, list | tuple) else _none_to_empty(value)
-
-    @field_validator("bucket", mode="before", json_schema_input_type=dict[Column, Bucket | int])
-    @classmethod
-    def _bucket_count(cls, value: Any) -> Any:
-        return _short(value, "count")
-
-    @field_validator("category", mode="before", json_schema_input_type=dict[Column, Category | int])
-    @classmethod
-    def _category_size(cls, value: Any) -> Any:
-        return _short(value, "size")
-
-    @field_validator("vocabulary", mode="before", json_schema_input_type=dict[Column, Vocabulary | int | None])
-    @classmethod
-    def _vocabulary_top_k(cls, value: Any) -> Any:
-        return _short(value, "top_k")
-
-    def groups(self) -> dict[str, dict[str, Any]]:
-        """Return the ready-made groups by name, `custom` left out."""
-        return {"dense": self.dense, "bucket": self.bucket, "vocabulary": self.vocabulary, "category": self.category}
-
-    def column_types(self) -> dict[str, ColumnType]:
-        """Return the type of every feature column."""
-        types: dict[str, ColumnType] = dict(self.custom)
-        types.update(dict.fromkeys(self.vocabulary, "string"))
-        types.update(dict.fromkeys(self.category, "int"))
-        types.update(dict.fromkeys((*self.bucket, *self.dense), "float"))
-        return types
 
 
 class Code(Section):
@@ -362,14 +263,3 @@ class Inconsistent(ValueError):
         """Hold `problems`: (dotted key, what is wrong)."""
         super().__init__("; ".join(f"{key}: {what}" for key, what in problems))
         self.problems = problems
-
-
-def _none_to_empty(value: Any) -> Any:
-    return {k: {} if v is None else v for k, v in value.items()} if isinstance(value, dict) else value
-
-
-def _short(value: Any, field: str) -> Any:
-    """Let `name: 5` stand for `name: {field: 5}`."""
-    if not isinstance(value, dict):
-        return value
-    return {k: v if isinstance(v, dict) else ({} if v is None else {field: v}) for k, v in value.items()}

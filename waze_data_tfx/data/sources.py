@@ -138,9 +138,8 @@ def _named_columns(config: Config) -> Iterator[tuple[Key, str]]:
     yield ("label",), config.label
     if config.key:
         yield ("key",), config.key
-    for group, members in (*config.features.groups().items(), ("custom", config.features.custom)):
-        for name in members:
-            yield ("features", group, name), name
+    for keys, name in config.features.columns():
+        yield ("features", *keys), name
     for i, name in enumerate(config.data.split.by):
         yield ("data", "split", "by", i), name
     for i, slicing in enumerate(config.evaluation.slices):

@@ -61,7 +61,7 @@ def _check_types(inputs: dict[str, Any], config: Config) -> None:
         if received != dtype:
             raise DataError(
                 f"column '{name}': the schema says {received.name}; expected {dtype.name}, as the config reads it",
-                hint=f"in a schema of your own set `type: {schema_type}`; in an inferred one, the training split has no value here",
+                hint=f"in a schema of your own set `type: {schema_type}`; in an inferred one, the training split lacks values",
             )
 
 

@@ -12,8 +12,13 @@ from typing import Literal
 import tensorflow as tf
 import tensorflow_transform as tft
 
-Strategy = Literal["mean", "median", "zero"] | float
+from . import frequent
+
+Strategy = Literal["mean", "median", "most_frequent", "zero"] | float
 _MEDIAN_RANK_ERROR = 0.001
+_QUARTILE_RANK_ERROR = 0.001
+_FINEST_QUANTILE = 1000
+_WINSOR_RANK_ERROR = 0.0002
 _RELATIVE_NOISE = 1e-9
 
 
@@ -39,9 +44,38 @@ def min_max_scaled(values: tf.Tensor, strategies: Sequence[Strategy]) -> tf.Tens
     return tf.cast(tf.where(varies, (filled - low) / tf.where(varies, high - low, 1.0), 0.0), tf.float32)
 
 
+def robust_scaled(values: tf.Tensor, strategies: Sequence[Strategy]) -> tf.Tensor:
+    """Return `(x - median) / (upper quartile - lower quartile)`; [n, k] float32.
+
+    Where the quartiles are equal the divisor is 1; an empty column is 0 throughout.
+    """
+    quartiles = _quantiles(values, 4, _QUARTILE_RANK_ERROR)
+    low, median, high = (quartiles[:, i] for i in range(3))
+    known = tft.sum(tf.cast(tf.math.is_finite(values), tf.int64), reduce_instance_dims=False) > 0
+    spread = tf.where(high > low, high - low, 1.0)
+    return tf.cast(tf.where(known, (_filled(values, strategies) - median) / spread, 0.0), tf.float32)
+
+
 def imputed(values: tf.Tensor, strategies: Sequence[Strategy]) -> tf.Tensor:
     """Return the values with each missing one replaced by its column's constant; [n, k] float32."""
     return tf.cast(_filled(values, strategies), tf.float32)
+
+
+def winsorized(values: tf.Tensor, limits: Sequence[tuple[float, float]]) -> tf.Tensor:
+    """Return the values with those beyond the quantiles `(lower, upper)` set to them; [n, k] float64, NaN stays.
+
+    Quantiles are taken at a thousandth; 0 and 1 leave their side open.
+    """
+    quantiles = _quantiles(values, _FINEST_QUANTILE, _WINSOR_RANK_ERROR)
+    here, columns = tf.math.is_finite(values), []
+    for i, (lower, upper) in enumerate(limits):
+        column = values[:, i]
+        for p, bounded in ((lower, tf.maximum), (upper, tf.minimum)):
+            place = round(p * _FINEST_QUANTILE)
+            if 0 < place < _FINEST_QUANTILE:
+                column = bounded(column, quantiles[i, place - 1])
+        columns.append(tf.where(here[:, i], column, values[:, i]))
+    return tf.stack(columns, axis=1)
 
 
 def _filled(values: tf.Tensor, strategies: Sequence[Strategy], mean: tf.Tensor | None = None) -> tf.Tensor:
@@ -59,6 +93,8 @@ def _constants(values: tf.Tensor, strategies: Sequence[Strategy], mean: tf.Tenso
         found = tf.gather(known, columns) if known is not None else analyzer(tf.gather(values, columns, axis=1))
         for place, column in enumerate(columns):
             constants[column] = _or_zero(found[place])
+    for column in (i for i, s in enumerate(strategies) if s == "most_frequent"):
+        constants[column] = frequent.most_frequent_number(values[:, column])
     return tf.stack(constants)
 
 
@@ -67,9 +103,19 @@ def _means(values: tf.Tensor) -> tf.Tensor:
 
 
 def _medians(values: tf.Tensor) -> tf.Tensor:
-    finite = tf.where(tf.math.is_finite(values), values, tf.constant(float("nan"), values.dtype))
-    boundaries = tft.quantiles(finite, 2, epsilon=_MEDIAN_RANK_ERROR, reduce_instance_dims=False)
-    return tf.cast(tf.reshape(boundaries, [-1]), tf.float64)
+    return _quantiles(values, 2, _MEDIAN_RANK_ERROR)[:, 0]
+
+
+def _quantiles(values: tf.Tensor, count: int, rank_error: float) -> tf.Tensor:
+    """Return the `count - 1` inner quantiles of each column's finite values, [k, count - 1] float64; 0 for an empty column.
+
+    TFT computes them in float32. One analyzer per column, which TFT packs into one stage: over a matrix it fails as soon as one
+    of several columns is empty (tensorflow-transform 1.21, QuantilesCombiner.extract_output).
+    """
+    columns = tf.unstack(values, num=values.shape[1], axis=1)
+    present = [tf.boolean_mask(column, tf.math.is_finite(column)) for column in columns]
+    quantiles = [tf.reshape(tft.quantiles(column, count, epsilon=rank_error), [count - 1]) for column in present]
+    return tf.cast(tf.stack(quantiles), tf.float64)
 
 
 def _or_zero(x: tf.Tensor) -> tf.Tensor:
