@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform import schema_inference
 
+from waze_data_tfx.config.names import vocabulary_file
 from waze_data_tfx.errors import UserCodeError
 
 from . import numeric
@@ -88,7 +89,9 @@ def vocabulary(x: Any, name: str, *, top_k: int | None = None, num_oov_buckets: 
     here = present(x)
     if x.dtype != tf.string:
         values = tf.where(here, tf.strings.as_string(values), "")
-    ids = tft.compute_and_apply_vocabulary(values, top_k=top_k, num_oov_buckets=num_oov_buckets, vocab_filename=_file_name(name))
+    ids = tft.compute_and_apply_vocabulary(
+        values, top_k=top_k, num_oov_buckets=num_oov_buckets, vocab_filename=vocabulary_file(name)
+    )
     missing = tft.get_num_buckets_for_transformed_feature(ids)
     return with_cardinality(tf.where(here, ids, missing), missing + 1)
 
@@ -141,7 +144,3 @@ def with_cardinality(ids: tf.Tensor, cardinality: Any) -> tf.Tensor:
     largest = tf.cast(tf.convert_to_tensor(cardinality), tf.int64) - 1
     schema_inference.set_tensor_schema_override(ids, tf.constant(0, tf.int64), largest)
     return ids
-
-
-def _file_name(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "_-." else "_" for c in name)
