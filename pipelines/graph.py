@@ -18,7 +18,7 @@ class Node:
         user_code: the user's files (with their local imports) that it runs.
         data: input files whose content it reads.
         resolves_baseline: whether its outputs depend on which model was blessed last.
-        reads_rows: whether a change of the input rows changes what it does; only for display.
+        pushes: whether it changes what is current in the push directory.
     """
 
     id: str
@@ -28,6 +28,7 @@ class Node:
     user_code: tuple[Path, ...] = ()
     data: tuple[Path, ...] = ()
     resolves_baseline: bool = False
+    pushes: bool = False
 
 
 def ordered(nodes: tuple[Node, ...]) -> dict[str, Node]:

@@ -6,6 +6,7 @@ the two against each other). Neither reads or runs anything.
 
 from typing import TYPE_CHECKING, Any
 
+from waze_data_tfx.config import view
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.data.sources import input_files
 from waze_data_tfx.pipelines.graph import Node
@@ -25,7 +26,6 @@ def nodes(config: Config) -> tuple[Node, ...]:
     code = config.code
     schema_id = "ImportSchemaGen" if config.schema_.file else "SchemaGen"
     schema_upstream = () if config.schema_.file else ("StatisticsGen",)
-    features = _dump(config.features)
     columns = config.column_types()
     return (
         Node(
@@ -40,15 +40,15 @@ def nodes(config: Config) -> tuple[Node, ...]:
         Node(
             "Transform",
             ("ExampleGen", schema_id),
-            settings={"features": features, **shared},
-            library=(THIS, "components/transform", "features"),
+            settings=view.settings(config, view.FOR_FEATURES if code.features else view.COMMON),
+            library=(THIS, "components/transform", "features", "usercode.py"),
             user_code=(code.features,) if code.features else (),
         ),
         Node(
             "Trainer",
             ("Transform", schema_id, "ExampleValidator"),
-            settings={"model": _dump(config.model), "training": _dump(config.training), "features": features, **shared},
-            library=(THIS, "training", "models", "features/inputs.py"),
+            settings=view.settings(config, view.FOR_MODEL),
+            library=(THIS, "training", "models", "features/inputs.py", "usercode.py"),
             user_code=(code.model,) if code.model else (),
         ),
         Node("Resolver", ("Trainer",), settings={"baseline": config.evaluation.baseline}, resolves_baseline=True),
@@ -56,12 +56,13 @@ def nodes(config: Config) -> tuple[Node, ...]:
             "Evaluator",
             ("ExampleGen", "Trainer", "Resolver"),
             settings={"evaluation": _dump(config.evaluation), **shared},
-            library=(THIS, "components/evaluator", "evaluation"),
+            library=(THIS, "components/evaluator", "evaluation", "config/schema.py"),
             resolves_baseline=True,
         ),
         Node(
             "Pusher",
             ("Trainer", "Evaluator"),
+            pushes=True,
             settings={"push": _dump(config.push)},
             library=(THIS, "components/pusher", "versions.py"),
         ),
@@ -92,7 +93,6 @@ def _components(config: Config, data_fingerprint: str) -> "list[BaseNode]":
     from tfx import components as tfx_components
     from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
     from tfx.dsl.components.common.resolver import Resolver
-    from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
     from tfx.proto import trainer_pb2
     from tfx.types import channel, standard_artifacts
 
@@ -100,6 +100,7 @@ def _components(config: Config, data_fingerprint: str) -> "list[BaseNode]":
     from waze_data_tfx.components.file_example_gen import FileExampleGen
     from waze_data_tfx.components.pusher import Pusher
     from waze_data_tfx.components.transform import Transform
+    from waze_data_tfx.pipelines.baseline import NewestBlessingStrategy
 
     text = config.model_dump_json(by_alias=True)
     example_gen = FileExampleGen(config=text, data_fingerprint=data_fingerprint).with_id("ExampleGen")
@@ -123,7 +124,7 @@ def _components(config: Config, data_fingerprint: str) -> "list[BaseNode]":
     )
     trainer.add_upstream_node(validator)
     resolver = Resolver(
-        strategy_class=LatestBlessedModelStrategy,
+        strategy_class=NewestBlessingStrategy,
         model=channel.Channel(type=standard_artifacts.Model),
         model_blessing=channel.Channel(type=standard_artifacts.ModelBlessing),
     ).with_id("Resolver")

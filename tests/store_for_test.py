@@ -69,6 +69,7 @@ class Writer:
         assert self.config.root is not None
         folder = self.config.root / "artifacts" / node / name / run
         folder.mkdir(parents=True)
+        (folder / "content").write_text(name)
         artifact = pb.Artifact(type_id=_put_type(store, pb.ArtifactType(name=kind)), uri=str(folder))
         for key, value in properties.items():
             setattr(artifact.custom_properties[key], "int_value" if isinstance(value, int) else "string_value", value)

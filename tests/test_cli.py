@@ -237,6 +237,20 @@ def test_rollback_says_what_is_current_now(config: str, capsys: Capture) -> None
     assert "unknown version '7'; known: 1, 2" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", [None, "x", "7"])
+def test_rollback_mends_a_damaged_pointer(config: str, capsys: Capture, text: str | None) -> None:
+    from waze_data_tfx import versions
+
+    directory = Path("output/eta/serving").resolve()
+    for _ in range(2):
+        versions.publish(directory, lambda folder: None, expected=versions.ANY)
+    (directory / "CURRENT").unlink()
+    if text:
+        (directory / "CURRENT").write_text(text)
+    assert call("rollback", config, "--to", "1") == 0
+    assert capsys.readouterr().out == f"{directory}: version 1 is current; was none\n"
+
+
 def test_a_pipe_that_closes_early_is_no_traceback(config: str) -> None:
     command = f"{sys.executable} -m waze_data_tfx schema | head -c 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)

@@ -106,8 +106,11 @@ def test_the_installed_wheel_forks_and_checks_without_the_repository(installed: 
 
 PUBLIC = {
     "waze_data_tfx.features": {
-        "ModelInput", "bucket", "category", "dense", "features_transform", "impute", "log_z_score", "min_max",
-        "missing_indicator", "model_inputs", "piecewise_linear", "vocabulary", "z_score", "z_scores",
+        "ModelInput", "bag_of_words", "bearing", "bucket", "category", "clip", "cross", "cyclic", "dense", "epoch_seconds",
+        "features_transform", "geo_cell", "grid_cell", "hashed", "haversine_km", "impute", "impute_text", "log", "log1p",
+        "log_z_score", "min_max", "missing_indicator", "model_inputs", "multi_hot", "piecewise_linear", "robust",
+        "sequence_ids", "sequence_length", "sequence_numbers", "text_length", "tf_idf", "time_cycles", "vocabulary",
+        "winsorize", "with_cardinality", "word_counts", "z_score", "z_scores",
     },
     "waze_data_tfx.models": {"dnn_classifier", "dnn_regressor", "prepared_inputs", "ready_made"},
     "waze_data_tfx.testing": {"transform_rows"},

@@ -112,6 +112,39 @@ def test_damaged_current_is_an_error(tmp_path, text, message):
         versions.current(tmp_path)
 
 
+@pytest.mark.parametrize("text", [None, "one\n", "7\n", "\xff"])
+def test_rollback_mends_a_current_that_cannot_be_used(tmp_path, text):
+    for value in "abc":
+        versions.publish(tmp_path, _write(value), expected=versions.ANY)
+    (tmp_path / "CURRENT").unlink()
+    if text is not None:
+        (tmp_path / "CURRENT").write_text(text)
+    assert versions.usable_current(tmp_path) is None
+    assert versions.rollback(tmp_path, to=2) == 2
+    assert _value(tmp_path) == "b"
+
+
+def test_rollback_from_a_current_that_cannot_be_used_takes_the_newest(tmp_path):
+    for value in "ab":
+        versions.publish(tmp_path, _write(value), expected=versions.ANY)
+    (tmp_path / "CURRENT").write_text("one\n")
+    assert versions.rollback(tmp_path) == 2
+    assert versions.publish(tmp_path, _write("c"), expected=2) == 3
+
+
+def test_the_remedy_for_a_damaged_current_is_a_version_that_exists(tmp_path):
+    versions.publish(tmp_path, _write("a"), expected=None)
+    (tmp_path / "CURRENT").write_text("one\n")
+    with pytest.raises(RunFailed) as caught:
+        versions.publish(tmp_path, _write("b"), expected=versions.ANY)
+    assert caught.value.hint == "waze-tfx rollback CONFIG --to 1"
+    (tmp_path / "1" / "value").unlink()
+    (tmp_path / "1").rmdir()
+    with pytest.raises(RunFailed) as caught:
+        versions.current(tmp_path)
+    assert caught.value.hint == f"delete {tmp_path / 'CURRENT'}, then run again"
+
+
 def test_full_disk_while_filling_leaves_nothing(tmp_path):
     versions.publish(tmp_path, _write("a"), expected=None)
 

@@ -138,10 +138,13 @@ def runs(
 
     from .runners.local import open_run
 
-    found = [
-        open_run(f.parent) for root in _roots(config) for f in sorted((root / "runs").glob("*/run.json"), reverse=True)[:limit]
-    ]
-    found = sorted(found, key=lambda r: r.id, reverse=True)[:limit]
+    folders = sorted((f.parent for root in _roots(config) for f in (root / "runs").glob("*/run.json")), key=lambda f: f.name)
+    found = []
+    for folder in reversed(folders[-limit:]):
+        try:
+            found.append(open_run(folder))
+        except errors.RunFailed as error:
+            print(f"left out: {error.message}", file=sys.stderr)
     if as_json:
         _print_json([asdict(r) for r in found])
     elif found:
@@ -210,8 +213,8 @@ def rollback(
 
     directory = load(config, env=env, sets=sets or ()).config.push.directory
     assert directory is not None
-    before = versions.current(directory)
-    print(f"{directory}: version {versions.rollback(directory, to)} is current; was {before}")
+    before = versions.usable_current(directory)
+    print(f"{directory}: version {versions.rollback(directory, to)} is current; was {before or 'none'}")
 
 
 @app.command()
@@ -332,6 +335,9 @@ def main(arguments: list[str] | None = None) -> None:
             _print_json({"error": {"type": type(error).__name__, "message": error.message, "hint": error.hint}})
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # `waze-tfx runs | head`
+        sys.stderr.close()
+        sys.exit(1)
     except OSError as error:
         if not errors.disk_is_full(error):
             raise
@@ -340,9 +346,6 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(errors.Interrupted.exit_code)
-    except BrokenPipeError:  # `waze-tfx runs | head`
-        sys.stderr.close()
-        sys.exit(1)
 
 
 if __name__ == "__main__":

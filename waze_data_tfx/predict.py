@@ -1,16 +1,28 @@
-"""Rows of a file through a pushed model, for `waze-tfx predict`. Reads the same way as ExampleGen; writes nothing."""
+"""Rows of a file through a pushed model, for `waze-tfx predict`. Reads the same way as ExampleGen; writes nothing.
+
+The model says which columns it reads, by its signature `raw`; the config may have moved on since it was pushed.
+"""
 
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import versions
 from .config import Config
-from .errors import DataError, UserError
+from .config.names import RAW, argument_names
+from .config.schema import ColumnType
+from .data.encode import encode
+from .data.sources import Format, columns, file_format
+from .errors import DataError, RunFailed, UserError, did_you_mean, unknown_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TYPES: dict[str, ColumnType] = {"float32": "float", "int64": "int", "string": "string"}
 
 
 def predict_file(config: Config, file: Path, *, version: int | None, limit: int) -> list[dict[str, Any]]:
@@ -19,6 +31,7 @@ def predict_file(config: Config, file: Path, *, version: int | None, limit: int)
     Raises:
         UserError: nothing pushed yet, no such version or file.
         DataError: there are no rows, or they do not have the columns or types that the model reads.
+        RunFailed: the model has no signature `raw`, so that its columns are not known.
     """
     directory = config.push.directory
     assert directory is not None
@@ -30,48 +43,97 @@ def predict_file(config: Config, file: Path, *, version: int | None, limit: int)
         raise UserError(f"--version {number}: no such version; known: {', '.join(map(str, known)) or 'none'}")
     if not file.is_file():
         raise UserError(f"--input {file}: no such file")
-    names, columns, serialized = _rows(config, file, limit)
-    outputs = _predict(directory / str(number), serialized)
+    with _native_logs_held():
+        model = _load(directory / str(number))
+    kind = file_format(config, file)
+    wanted = _wanted(config, file, kind, _arguments(model, directory / str(number)), number)
+    batch = _rows(file, kind, {**wanted, **_shown(config, file, kind, wanted)}, limit)
+    if kind == "tfrecord":
+        _check_present(file, batch, wanted, number)
+    serialized = encode(batch, list(wanted))
+    with _native_logs_held():
+        outputs = _predict(model, serialized)
+    rows = batch.to_pydict()
     return [
-        {**{n: columns[n][i] for n in names}, **{k: v[i] for k, v in outputs.items()}, "version": number}
+        {**{n: rows[n][i] for n in rows}, **{k: v[i] for k, v in outputs.items()}, "version": number}
         for i in range(len(serialized))
     ]
 
 
-def _rows(config: Config, file: Path, limit: int) -> tuple[list[str], dict[str, list[Any]], Any]:
+def _load(path: Path) -> Any:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow as tf
+
+    return tf.saved_model.load(str(path))
+
+
+def _arguments(model: Any, path: Path) -> dict[str, ColumnType]:
+    """Return the type of each argument of the model's signature `raw`."""
+    if RAW not in model.signatures:
+        raise RunFailed(f"{path}: {unknown_name('signature', RAW, model.signatures)}", hint="push a model of this pipeline")
+    return {name: TYPES[spec.dtype.name] for name, spec in model.signatures[RAW].structured_input_signature[1].items()}
+
+
+def _wanted(config: Config, file: Path, kind: Format, arguments: Mapping[str, ColumnType], number: int) -> dict[str, ColumnType]:
+    """Return the type of each column that the model reads: the config's by that argument's name, or else the file's."""
+    present = columns(file, kind) or []
+    own = [*config.features.column_types(), *([config.key] if config.key else [])]
+    named = {argument: column for names in (present, own) for column, argument in argument_names(names).items()}
+    wanted = {named.get(argument, argument): type_ for argument, type_ in arguments.items()}
+    missing = next((name for name in wanted if name not in present), None) if kind != "tfrecord" else None
+    if missing:
+        raise _missing(file, missing, present, number)
+    return wanted
+
+
+def _shown(config: Config, file: Path, kind: Format, wanted: Mapping[str, ColumnType]) -> dict[str, ColumnType]:
+    """Return the type of each slice column that the file has and the model does not read."""
+    present, types = columns(file, kind), config.column_types()
+    names = {c for s in config.evaluation.slices for c in s.columns} - {config.label, *wanted}
+    return {name: types[name] for name in sorted(names) if present is None or name in present}
+
+
+def _rows(file: Path, kind: Format, types: Mapping[str, ColumnType], limit: int) -> "pa.RecordBatch":
     import pyarrow as pa
 
-    from .data.encode import encode
     from .data.rows import parse, read_batches
-    from .data.sources import columns as columns_of
-    from .data.sources import file_format
 
-    kind = file_format(config, file)
-    types = config.column_types()
-    present = columns_of(file, kind)
-    optional = {config.label} | {c for s in config.evaluation.slices for c in s.columns} - set(config.features.column_types())
-    names = [n for n in types if present is None or n in present or n not in optional]
-    if config.label in names:
-        names.remove(config.label)
     batches: list[pa.RecordBatch] = []
-    for part in read_batches(file, kind, names):
+    for part in read_batches(file, kind, list(types)):
         batches.append(part.slice(0, limit - sum(b.num_rows for b in batches)))
         if sum(b.num_rows for b in batches) == limit:
             break
     if not batches:
         raise DataError(f"{file}: no rows; expected at least one below the header")
     [batch] = pa.Table.from_batches(batches).combine_chunks().to_batches()
-    batch = parse(batch, {n: types[n] for n in names}, file=file, first_row=2 if kind == "csv" else 1)
-    return names, batch.to_pydict(), encode(batch, names)
+    return parse(batch, types, file=file, first_row=2 if kind == "csv" else 1)
 
 
-def _predict(model: Path, serialized: Any) -> dict[str, list[Any]]:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _native_logs_held():
-        import tensorflow as tf
+def _check_present(file: Path, batch: "pa.RecordBatch", wanted: Mapping[str, ColumnType], number: int) -> None:
+    """Check that every column has a value somewhere in a TFRecord, which does not say what columns it has."""
+    from .data.rows import read_batches
 
-        loaded = tf.saved_model.load(str(model))
-        outputs = loaded.signatures["serving_default"](examples=tf.constant(list(serialized)))
+    lacking = [name for name in wanted if batch.column(name).null_count == batch.num_rows]
+    for part in read_batches(file, "tfrecord", lacking) if lacking else ():
+        lacking = [name for name in lacking if part.column(name).null_count == part.num_rows]
+        if not lacking:
+            return
+    if lacking:
+        raise _missing(file, lacking[0], [name for name in wanted if name not in lacking], number)
+
+
+def _missing(file: Path, name: str, present: Sequence[str], number: int) -> DataError:
+    return DataError(
+        f"{file}: column '{name}' is missing, which version {number} of the model reads; "
+        f"known: {', '.join(present)}{did_you_mean(name, present)}",
+        hint="give a file that has it, or predict with a --version that does not read it",
+    )
+
+
+def _predict(model: Any, serialized: Any) -> dict[str, list[Any]]:
+    import tensorflow as tf
+
+    outputs = model.signatures["serving_default"](examples=tf.constant(list(serialized)))
     return {name: [_plain(v) for v in values.numpy().tolist()] for name, values in outputs.items()}
 
 

@@ -126,8 +126,9 @@ def defined_at(function: Callable[..., Any], path: Path) -> str:
 
 
 def said(error: BaseException) -> str:
-    """Return `Type: message` in one line, without what Beam and TensorFlow wrap around a message."""
-    text = " ".join(_NOISE.sub(" ", str(error)).split())
+    """Return `Type: message` in one line: its first three, without what Beam and TensorFlow wrap around a message."""
+    lines = _NOISE.sub(" ", str(error).replace("\\n", "\n")).splitlines()
+    text = " ".join([" ".join(line.split()) for line in lines if line.strip()][:3])
     short = text if len(text) <= _SAID_CHARACTERS else text[: _SAID_CHARACTERS - 3].rsplit(" ", 1)[0] + "..."
     return f"{type(error).__name__}: {short or '(no message)'}"
 

@@ -44,9 +44,17 @@ def current(directory: Path) -> int | None:
     if number is not None and not (directory / str(number)).is_dir():
         raise RunFailed(
             f"{directory / CURRENT}: names a version that does not exist; received {number}; known: {_shown(directory)}",
-            hint=f"waze-tfx rollback --to one of the versions in {directory}",
+            hint=_remedy(directory),
         )
     return number
+
+
+def usable_current(directory: Path) -> int | None:
+    """Return the version in use, or None if CURRENT is missing, is not a number, or names a folder that does not exist."""
+    try:
+        return current(directory)
+    except RunFailed:
+        return None
 
 
 def versions(directory: Path) -> list[int]:
@@ -87,13 +95,15 @@ def publish(directory: Path, fill: Callable[[Path], None], *, expected: int | Li
 def rollback(directory: Path, to: int | None = None) -> int:
     """Make an older version (by default the one before the current) the current one; return its number.
 
+    Mends a CURRENT that cannot be used: every version then counts as older.
+
     Raises:
         UserError: there is no such version.
     """
     if not directory.is_dir():
         raise UserError(f"{directory}: nothing was ever published here", hint="waze-tfx run")
     with _locked(directory):
-        known, now = versions(directory), _read_current(directory)
+        known, now = versions(directory), usable_current(directory)
         older = [v for v in known if now is None or v < now]
         if to is None and not older:
             raise UserError(f"{directory}: no version before the current one; received {now}; known: {_shown(directory)}")
@@ -126,13 +136,21 @@ def _shown(directory: Path) -> str:
     return ", ".join(map(str, versions(directory))) or "none"
 
 
+def _remedy(directory: Path) -> str:
+    known = versions(directory)
+    return f"waze-tfx rollback CONFIG --to {known[-1]}" if known else f"delete {directory / CURRENT}, then run again"
+
+
 def _read_current(directory: Path) -> int | None:
     try:
         text = (directory / CURRENT).read_text(encoding="ascii", errors="replace").strip()
     except FileNotFoundError:
         return None
     if not _is_number(text):
-        raise RunFailed(f"{directory / CURRENT}: expected a version number; received {text!r}; known: {_shown(directory)}")
+        raise RunFailed(
+            f"{directory / CURRENT}: expected a version number; received {text!r}; known: {_shown(directory)}",
+            hint=_remedy(directory),
+        )
     return int(text)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import apache_beam as beam
 import numpy as np
 
+from waze_data_tfx.config.names import argument_names
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import DataError
 from waze_data_tfx.evaluation import measure, results, verdict
@@ -64,7 +65,7 @@ def evaluate(config: Config, inputs: Inputs, directory: str, make_pipeline: Call
         raise DataError("evaluation: split 'eval' has no rows", hint="raise its share in data.split.buckets")
     output = output_name(config.task)
     predictions = measure.predict(inputs.model.path, sample, output)
-    unfit = _unfit(inputs.baseline, sample, output, predictions)
+    unfit = _unfit(inputs.baseline, sample, output, predictions, config)
     metrics, baseline_metrics, unfit = _measure(config, inputs, directory, make_pipeline, unfit)
     judged = verdict.judge(
         config,
@@ -101,8 +102,11 @@ def write_sample(file: Path, output: str, examples: Sequence[bytes], predictions
     file.write_text(json.dumps(sample) + "\n", encoding="utf-8")
 
 
-def _unfit(baseline: SavedModel | None, sample: list[bytes], output: str, predictions: np.ndarray) -> str:
-    """Return why the baseline cannot be compared on these rows; empty if it can or if there is none."""
+def _unfit(baseline: SavedModel | None, sample: list[bytes], output: str, predictions: np.ndarray, config: Config) -> str:
+    """Return why the baseline cannot be compared on these rows; empty if it can or if there is none.
+
+    A served model takes an absent column for a missing value, so one that the examples no longer hold would go unnoticed.
+    """
     if baseline is None:
         return ""
     try:
@@ -111,6 +115,10 @@ def _unfit(baseline: SavedModel | None, sample: list[bytes], output: str, predic
         return error.message
     if received.shape[1:] != predictions.shape[1:]:
         return f"{baseline.path}: {output}: expected shape {predictions.shape[1:]} per row; received {received.shape[1:]}"
+    held = argument_names(config.column_types()).values()
+    missing = [name for name in measure.arguments(baseline.path) if name not in held]
+    if missing:
+        return f"{baseline.path}: it reads columns that this config no longer names: {', '.join(missing)}"
     return ""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from waze_data_tfx.config.schema import ColumnType, Config, Rule
 from waze_data_tfx.data.encode import encode
-from waze_data_tfx.data.rows import infer_types, parse, read_batches, split_ids
+from waze_data_tfx.data.rows import RECORD, infer_types, parse, read_batches, split_ids
 from waze_data_tfx.data.rules import Rules
 from waze_data_tfx.data.sources import Format, columns, file_format, input_files
 from waze_data_tfx.errors import DataError, did_you_mean
@@ -53,12 +53,13 @@ class Counts:
     dropped: dict[str, int] = field(default_factory=dict)
     splits: dict[str, int] = field(default_factory=dict)
     label_missing: int = 0
+    present: dict[str, int] = field(default_factory=dict)  # column: values in the rows that are kept
 
     def add(self, other: "Counts") -> None:
         """Add another file's counts."""
         self.rows += other.rows
         self.label_missing += other.label_missing
-        for mine, theirs in ((self.dropped, other.dropped), (self.splits, other.splits)):
+        for mine, theirs in ((self.dropped, other.dropped), (self.splits, other.splits), (self.present, other.present)):
             for name, n in theirs.items():
                 mine[name] = mine.get(name, 0) + n
 
@@ -72,7 +73,7 @@ def make_plan(config: Config, folders: dict[str, str]) -> Plan:
     files = input_files(config)
     kind = file_format(config, files[0])
     types, known = config.column_types(), columns(files[0], kind)
-    by = config.data.split.by or tuple(known if known is not None else sorted(types))
+    by = config.data.split.by or (tuple(known) if known is not None else (RECORD,))  # so that no feature moves a row
     rule_columns = _rule_columns(config, known)
     names = tuple(dict.fromkeys((*types, *rule_columns, *by)))
     for name in names:
@@ -121,7 +122,7 @@ def summarise(config: Config, counts: Sequence[Counts]) -> dict[str, Any]:
     """Add the counts up and return what goes into rows.json.
 
     Raises:
-        DataError: no row, too many rows dropped, a label missing in a kept row, or an empty split.
+        DataError: no row, too many rows dropped, a label missing in a kept row, a feature without any value, or an empty split.
     """
     total = Counts(dropped={r.name: 0 for r in config.data.rules}, splits=dict.fromkeys(config.data.split.buckets, 0))
     for part in counts:
@@ -130,7 +131,7 @@ def summarise(config: Config, counts: Sequence[Counts]) -> dict[str, Any]:
     n_dropped = sum(total.dropped.values())
     by_rule = ", ".join(f"{name}: {n}" for name, n in total.dropped.items()) or "no rules"
     if not total.rows:
-        raise DataError(f"{where}: no rows; expected at least one row per split")
+        raise DataError(f"{where}: no rows; expected at least one row per split", hint="look how the file was written")
     if n_dropped > config.data.max_dropped * total.rows:
         raise DataError(
             f"{where}: rules dropped {n_dropped} of {total.rows} rows ({by_rule}); expected at most a share of "
@@ -145,7 +146,8 @@ def summarise(config: Config, counts: Sequence[Counts]) -> dict[str, Any]:
             f"splits {', '.join(f'{s}: {n}' for s, n in total.splits.items())}; expected at least one row per split",
             hint=f"give more rows, a larger share to data.split.buckets.{empty[0]}, or more columns to data.split.by",
         )
-    return {"rows_read": total.rows, **{k: v for k, v in asdict(total).items() if k != "rows"}}
+    _check_features(config, total, total.rows - n_dropped)
+    return {"rows_read": total.rows, **{k: v for k, v in asdict(total).items() if k not in ("rows", "present")}}
 
 
 def counts_to_json(counts: Counts) -> str:
@@ -165,7 +167,8 @@ def _split_examples(plan: Plan, file: Path, counts: Counts) -> Iterator[tuple[in
 
     rules, row = Rules(plan.rules, known=plan.known), plan.first_row
     for raw in read_batches(file, plan.kind, plan.names):
-        typed = parse(raw, {**plan.rule_types, **plan.types}, file=file, first_row=row)
+        columns = raw.select([name for name in plan.names if name != RECORD])
+        typed = parse(columns, {**plan.rule_types, **plan.types}, file=file, first_row=row)
         row += raw.num_rows
         counts.rows += raw.num_rows
         first = rules.dropped_by(typed)
@@ -174,6 +177,9 @@ def _split_examples(plan: Plan, file: Path, counts: Counts) -> Iterator[tuple[in
         kept = pa.array(first < 0)
         raw, typed = raw.filter(kept), typed.filter(kept)
         counts.label_missing += typed.column(plan.label).null_count
+        for name in plan.types:
+            column = typed.column(name)
+            counts.present[name] = counts.present.get(name, 0) + len(column) - column.null_count
         ids = split_ids(raw, plan.by, plan.buckets)
         examples = encode(typed, list(plan.types))
         for i, name in enumerate(plan.buckets):
@@ -202,4 +208,17 @@ def _check_label(config: Config, total: Counts, n_kept: int) -> None:
     raise DataError(
         f"{config.data.input}: label '{config.label}' is missing in {n} of {n_kept} kept rows; expected a value in every row",
         hint=f"if these rows may go, say so by a rule under data.rules: {rule}",
+    )
+
+
+def _check_features(config: Config, total: Counts, n_kept: int) -> None:
+    empty = [name for name in config.features.column_types() if n_kept and not total.present.get(name)]
+    if not empty:
+        return
+    groups = (*config.features.groups().items(), ("custom", config.features.custom))
+    keys = [f"features.{group}.{name}" for name in empty for group, members in groups if name in members]
+    columns = f"column '{empty[0]}' has" if len(empty) == 1 else f"columns {', '.join(repr(name) for name in empty)} have"
+    raise DataError(
+        f"{config.data.input}: {columns} no value in any of the {n_kept} rows that are kept; expected at least one",
+        hint=f"mend the data or the name, or take out {', '.join(keys)}",
     )

@@ -45,8 +45,8 @@ class Executor(tfx_executor.Executor):
         if directory is None:
             raise RunFailed("push.directory: expected an absolute path; received none", hint="read the config with config.load")
         model_path = self.GetModelPath(input_dict)
+        io_utils.copy_dir(model_path, pushed.uri)  # before the push: a full disk then fails the node with nothing switched
         outcome = logic.push(Path(model_path), Path(blessing.uri), directory, keep=config.push.keep)
-        io_utils.copy_dir(model_path, pushed.uri)
         self._MarkPushed(pushed, pushed_destination=str(directory / str(outcome.version)), pushed_version=str(outcome.version))
         print(f"Pusher: {outcome.line}", flush=True)
 

@@ -13,9 +13,10 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
-from tfx.utils import io_utils
+from tfx.utils import io_utils, json_utils
 
 from waze_data_tfx.components.transform import logic
+from waze_data_tfx.config.schema import Config
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -60,12 +61,20 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             schema=io_utils.SchemaReader().read(schema_file),
             preprocessing_fn=_preprocessing_fn(exec_properties),
             paths=paths,
+            origin=_origin(exec_properties),
         )
 
 
 def _preprocessing_fn(exec_properties: dict[str, Any]) -> Any:
     fn = udf_utils.get_fn(exec_properties, specs.PREPROCESSING_FN_KEY)
     return executor_utils.MaybeBindCustomConfig({labels.CUSTOM_CONFIG: exec_properties.get(specs.CUSTOM_CONFIG_KEY)}, fn)
+
+
+def _origin(exec_properties: dict[str, Any]) -> str:
+    from waze_data_tfx.features import entry
+
+    custom = json_utils.loads(exec_properties.get(specs.CUSTOM_CONFIG_KEY) or "null") or {}
+    return entry.origin(Config.model_validate_json(custom["config"])) if "config" in custom else "preprocessing_fn"
 
 
 def _check_supported(

@@ -23,6 +23,8 @@ from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, sche
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder, RecordBatchToExamplesEncoder
 from tfx_bsl.public import tfxio
 
+from waze_data_tfx.errors import UserCodeError
+
 BATCH_ROWS = 1024
 COMPRESSION_LEVEL = 1
 SHARD = "transformed_examples-{:05d}-of-{:05d}.gz"
@@ -39,17 +41,23 @@ class Paths:
 
 
 def run(
-    make_pipeline: Callable[[], Any], *, schema: schema_pb2.Schema, preprocessing_fn: Callable[..., Any], paths: Paths
+    make_pipeline: Callable[[], Any],
+    *,
+    schema: schema_pb2.Schema,
+    preprocessing_fn: Callable[..., Any],
+    paths: Paths,
+    origin: str = "preprocessing_fn",
 ) -> None:
-    """Analyze, write the graph and its metadata, and transform every split.
+    """Analyze, write the graph and its metadata, and transform every split; `origin` names preprocessing_fn in messages.
 
     Raises:
         whatever preprocessing_fn raises, while it is traced.
+        UserCodeError: an output has another number of rows than the input.
     """
     raw = dataset_metadata.DatasetMetadata(schema)
     metadata_io.write_metadata(raw, os.path.join(paths.graph, tft.TFTransformOutput.RAW_METADATA_DIR))
     analyze(make_pipeline(), schema, preprocessing_fn, paths)
-    transform(make_pipeline(), paths)
+    transform(make_pipeline(), paths, origin)
 
 
 def analyze(pipeline: Any, schema: schema_pb2.Schema, preprocessing_fn: Callable[..., Any], paths: Paths) -> None:
@@ -69,7 +77,7 @@ def analyze(pipeline: Any, schema: schema_pb2.Schema, preprocessing_fn: Callable
     tf.io.gfile.rmtree(temporary)
 
 
-def transform(pipeline: Any, paths: Paths) -> None:
+def transform(pipeline: Any, paths: Paths, origin: str) -> None:
     """Apply the written graph to every file, one Beam step per file."""
     work = []
     for source, target in paths.transform.items():
@@ -80,7 +88,7 @@ def transform(pipeline: Any, paths: Paths) -> None:
         _ = (
             pipeline
             | "Files" >> beam.Create(work, reshuffle=len(work) > 1)
-            | "Transform" >> beam.ParDo(_TransformFiles(paths.graph))
+            | "Transform" >> beam.ParDo(_TransformFiles(paths.graph, origin))
         )
 
 
@@ -94,8 +102,9 @@ def read_batches(file: str, serialized_schema: bytes) -> Iterator[pa.RecordBatch
 class _TransformFiles(beam.DoFn):
     """Transforms files of examples; loads the graph once per worker."""
 
-    def __init__(self, graph: str) -> None:
+    def __init__(self, graph: str, origin: str) -> None:
         self._graph = graph
+        self._origin = origin
 
     def setup(self) -> None:
         """Load the graph as a function of serialized examples, and what turns its outputs into examples."""
@@ -118,9 +127,22 @@ class _TransformFiles(beam.DoFn):
         options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=COMPRESSION_LEVEL)
         with tf.io.TFRecordWriter(f"{target}.part", options) as writer:
             for records in tf.data.TFRecordDataset(source, "GZIP").batch(BATCH_ROWS):
-                for example in self._encode(self._to_arrow(self._apply(records))):
+                outputs = self._apply(records)
+                _check_rows(outputs, len(records), self._origin)
+                for example in self._encode(self._to_arrow(outputs)):
                     writer.write(example)
         tf.io.gfile.rename(f"{target}.part", target, overwrite=True)
+
+
+def _check_rows(outputs: Mapping[str, Any], n_rows: int, origin: str) -> None:
+    for name, value in outputs.items():
+        shape = value.dense_shape if isinstance(value, tf.SparseTensor) else value.shape
+        received = int(shape[0])
+        if received != n_rows:
+            raise UserCodeError(
+                f"{origin}: output '{name}': received {received} rows for a batch of {n_rows}; expected one per row",
+                hint="keep the first dimension, the batch: reduce over axis=1, and use tft.mean and its kin for totals",
+            )
 
 
 def _write_graph(saved_model: str, metadata: dataset_metadata.DatasetMetadata, asset_map: dict[str, str], graph: str) -> None:

@@ -15,7 +15,7 @@ from tfx.components.evaluator import executor as tfx_evaluator  # noqa: E402
 from tfx.types import standard_artifacts  # noqa: E402
 
 from waze_data_tfx.components.evaluator import executor, logic  # noqa: E402
-from waze_data_tfx.config.schema import Config  # noqa: E402
+from waze_data_tfx.config.schema import Config, Features  # noqa: E402
 from waze_data_tfx.errors import DataError  # noqa: E402
 from waze_data_tfx.evaluation import Verdict, results  # noqa: E402
 from waze_data_tfx.evaluation.measure import SignatureUnfit  # noqa: E402
@@ -151,6 +151,7 @@ def test_first_run_is_blessed_and_says_that_there_is_no_baseline(first):
     assert [(c.slice, c.passed, c.reason) for c in verdict.checks] == [
         ("", True, "mae 1.25 <= 1.25 (bound)"),
         ("", True, "mae 1.25: no baseline"),
+        *[("", None, "no threshold: not judged")] * 3,  # rmse, mse, mape
         ("payment=Card", None, "1 examples, fewer than 2: not judged"),
         ("payment=Cash", True, "mae 0.5 <= 0.5 (bound)"),
     ]
@@ -193,6 +194,40 @@ def test_baseline_that_needs_another_column_is_inconclusive_with_a_remedy(tmp_pa
     assert "evaluation.baseline: none" in verdict.hint
     assert rows[""]["candidate"]["mae"] == pytest.approx(1.25)
     assert blessing.get_int_custom_property("blessed") == 0
+
+
+class _Tolerant(tf.Module):
+    """Takes an absent column for a missing value, as every model that training exports does."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
+    def serve(self, examples):
+        spec = {name: tf.io.FixedLenFeature([], tf.float32, default_value=0.0) for name in ("x", "trip tip")}
+        parsed = tf.io.parse_example(examples, spec)
+        return {"prediction": parsed["x"] + parsed["trip tip"]}
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([None], tf.float32, name="trip_tip"), tf.TensorSpec([None], tf.float32, name="x")],
+        autograph=False,
+    )
+    def raw(self, trip_tip, x):
+        return {"prediction": x + trip_tip}
+
+
+def test_baseline_that_reads_a_column_that_the_config_dropped_is_inconclusive(tmp_path, examples, plus_one):
+    module, old = _Tolerant(), standard_artifacts.Model()
+    signatures = {"serving_default": module.serve, "raw": module.raw}
+    tf.saved_model.save(module, str(tmp_path / "old" / "Format-Serving"), signatures=signatures)
+    old.uri, old.id = str(tmp_path / "old"), 3
+    metrics = [{"name": "mae", "absolute_change": 1}]
+    verdict, rows, _ = _run(tmp_path / "dropped", _config(metrics), examples, plus_one, baseline=old)
+    assert verdict.status == "inconclusive"
+    assert verdict.note.endswith("it reads columns that this config no longer names: trip_tip")
+    assert "evaluation.baseline: none" in verdict.hint
+    assert rows[""]["baseline"] is None
+    kept = _config(metrics).model_copy(update={"features": Features(dense=["x", "trip tip"])})
+    verdict, rows, _ = _run(tmp_path / "kept", kept, examples, plus_one, baseline=old)
+    assert verdict.status == "blessed"
+    assert rows[""]["baseline"]["mae"] == pytest.approx((0 + 1 + 5 + 1) / 4)  # x: 1, 2, 3, 4 for 1, 3, 8, 5
 
 
 def test_baseline_that_fails_only_on_a_later_row_is_inconclusive(tmp_path, plus_one):

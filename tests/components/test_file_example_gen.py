@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 import tfx  # noqa: F401 - before tensorflow_data_validation
@@ -157,6 +159,47 @@ def test_declared_types_do_not_move_rows(config, tmp_path):
     logic.write_shard(logic.make_plan(config(zone=("  category: {zone: 3}\n", "  bucket: {zone: 3}\n")), folders), 0)
     assert train_ids() == first
     assert 10 < len(first) < 24
+
+
+def test_features_do_not_move_the_rows_of_a_tfrecord(config, tmp_path):
+    """Without data.split.by the whole record is hashed, whatever columns the config names."""
+    folders = {s: str(tmp_path / s) for s in ("train", "eval", "test")}
+    with tf.io.TFRecordWriter(str(tmp_path / "x.tfrecord")) as writer:
+        for i in range(60):
+            floats = {name: tf.train.FloatList(value=[value]) for name, value in (("seconds", i), ("km", i / 2), ("age", i % 5))}
+            features = {name: tf.train.Feature(float_list=value) for name, value in floats.items()}
+            features["zone"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[i % 3]))
+            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+
+    def train_seconds(features):
+        for folder in folders.values():
+            Path(folder).mkdir(exist_ok=True)
+        rules = CONFIG[CONFIG.index("  rules") : CONFIG.index("  split")]
+        changes = {
+            "input": ("*.csv", "*.tfrecord"), "rules": (rules, ""), "by": ("by: [id], ", ""), "key": ("key: id\n", ""),
+            "features": ("dense: [km]", f"dense: {features}"),
+        }  # fmt: skip
+        logic.write_shard(logic.make_plan(config(**changes), folders), 0)
+        records = tf.data.TFRecordDataset(str(tmp_path / "train" / "data_tfrecord-00000-of-00001.gz"), "GZIP")
+        examples = [tf.train.Example.FromString(r).features.feature for r in records.as_numpy_iterator()]
+        assert all(set(e) == {"zone", "seconds", *features} for e in examples)
+        return [e["seconds"].float_list.value[0] for e in examples]
+
+    first = train_seconds(["km"])
+    assert 20 < len(first) < 40
+    assert train_seconds(["km", "age"]) == first
+
+
+def test_nested_columns_of_parquet_ask_for_columns_to_split_by(config, tmp_path):
+    columns = {"id": ["a", "b"], "km": [1.0, 2.0], "zone": [1, 2], "seconds": [1.0, 2.0], "weather": [0, 0], "tags": [["x"], []]}
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    folders = {s: str(tmp_path / s) for s in ("train", "eval", "test")}
+    for folder in folders.values():
+        Path(folder).mkdir()
+    plan = logic.make_plan(config(input=("*.csv", "*.parquet"), by=("by: [id], ", "")), folders)
+    with pytest.raises(DataError, match="column 'tags' cannot be hashed"):
+        logic.write_shard(plan, 0)
+    logic.write_shard(logic.make_plan(config(input=("*.csv", "*.parquet")), folders), 0)
 
 
 def test_importing_the_component_spares_aiplatform():

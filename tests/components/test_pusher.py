@@ -1,5 +1,6 @@
 """The Pusher on a hand-made SavedModel: what is published, what is refused, and what a kill or a full disk leaves."""
 
+import errno
 import json
 import os
 import shutil
@@ -222,6 +223,27 @@ def test_blessed_model_is_marked_as_tfx_marks_it(place, tmp_path):
     assert pushed.get_string_custom_property("pushed_version") == "1"
     assert pushed.get_string_custom_property("pushed_destination") == str(tmp_path / "serving" / "1")
     assert logic.checksums(Path(pushed.uri)) == logic.checksums(place / "model10" / "Format-Serving")
+
+
+def test_full_disk_at_the_artifacts_copy_leaves_the_current_version(place, tmp_path, monkeypatch):
+    _push(place, tmp_path / "serving", 20)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(executor.io_utils, "copy_dir", full)
+    with pytest.raises(OSError, match="No space left"):
+        _do(place, tmp_path, blessed=True)
+    assert versions.versions(tmp_path / "serving") == [1]
+    assert _served(tmp_path / "serving") == [21.0]
+
+
+def test_a_damaged_pointer_stops_the_push_with_the_rollback_remedy(place, tmp_path):
+    _push(place, tmp_path / "serving", 20)
+    (tmp_path / "serving" / "CURRENT").write_text("one\n")
+    with pytest.raises(RunFailed, match="expected a version number; received 'one'; known: 1") as caught:
+        _do(place, tmp_path, blessed=True)
+    assert caught.value.hint == "waze-tfx rollback CONFIG --to 1"
 
 
 def test_model_that_is_not_blessed_is_not_pushed(place, tmp_path, capsys):

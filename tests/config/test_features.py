@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
-from waze_data_tfx.config import Config, load
+from waze_data_tfx.config import Config, load, names
 from waze_data_tfx.config.features import Features
 from waze_data_tfx.config.schema import Inconsistent
 from waze_data_tfx.errors import ConfigError
@@ -32,6 +32,7 @@ EVERY: dict[str, Any] = {
     "cross": {"where_when": ["company", "hour", "miles"], "other": {"columns": ["zone", "hour"], "buckets": 7}},
     "geo": {"home": {"at": ["lat", "lon"], "cell": 0.1}, "trip": {"from": ["lat", "lon"], "to": ["lat2", "lon2"]}},
 }
+REMEDY = "read one of them under features.custom and name its output in your preprocessing_fn"
 
 
 def config_of(features: dict[str, Any]) -> Config:
@@ -74,7 +75,7 @@ def test_outputs_have_names_of_their_own() -> None:
         "comment_length title_text body_text path_sequence speeds_sequence hour_time angle_time start_time end_time "
         "where_when_cross other_cross home_cell trip_distance trip_bearing"
     )
-    assert [name for name, _ in config_of(EVERY).features.outputs()] == expected.split()
+    assert [name for name, _ in names.outputs(config_of(EVERY).features)] == expected.split()
 
 
 def test_a_config_survives_json_and_editors_accept_it() -> None:
@@ -143,7 +144,11 @@ def test_a_config_survives_json_and_editors_accept_it() -> None:
         ),
         (
             {"dense": ["a_bucket"], "bucket": {"a": 2}},
-            ("bucket.a", "its output 'a_bucket' is that of features.dense.a_bucket too; rename one"),
+            ("bucket.a", f"makes the output 'a_bucket', and so does features.dense.a_bucket; {REMEDY}"),
+        ),
+        (
+            {"vocabulary": {"a_cell": 2}, "geo": {"a": {"at": ["b", "c"]}}},
+            ("geo.a", f"makes the vocabulary file 'a_cell', and so does features.vocabulary.a_cell; {REMEDY}"),
         ),
     ],
 )

@@ -178,6 +178,66 @@ def test_settings_that_do_not_fit_each_other(parts: dict[str, Any], problem: tup
     assert inconsistent(changed(**parts)) == [problem]
 
 
+REMEDY = "read one of them under features.custom and name its output in your preprocessing_fn"
+
+
+@pytest.mark.parametrize(
+    ("parts", "key", "what"),
+    [
+        (
+            {"features": {"dense": ["hour_bucket"], "bucket": {"hour": 4}}},
+            "features.bucket.hour",
+            "the output 'hour_bucket', and so does features.dense.hour_bucket",
+        ),
+        (
+            {"features": {"dense": {"a": {"indicator": True}, "a_missing": {}}}},
+            "features.dense.a_missing",
+            "the output 'a_missing', and so does features.dense.a",
+        ),
+        (
+            {"features": {"bucket": {"hour": 4}}, "label": "hour_bucket"},
+            "features.bucket.hour",
+            "the output 'hour_bucket', and so does label",
+        ),
+        (
+            {"features": {"category": {"day": 7}}, "key": "day_category"},
+            "features.category.day",
+            "the output 'day_category', and so does key",
+        ),
+        (
+            {"features": {"vocabulary": {"a b": 3, "a_b": 3}}},
+            "features.vocabulary.a_b",
+            "the vocabulary file 'a_b', and so does features.vocabulary.a b",
+        ),
+    ],
+)
+def test_two_features_that_would_make_one_output_are_both_named(parts: dict[str, Any], key: str, what: str) -> None:
+    assert inconsistent(changed(**parts)) == [(key, f"makes {what}; {REMEDY}")]
+
+
+def test_the_same_column_in_several_groups_has_outputs_of_its_own() -> None:
+    Config.model_validate(changed(features={"dense": {"hour": {"indicator": True}}, "bucket": {"hour": 4}}))
+
+
+@pytest.mark.parametrize(
+    ("parts", "what"),
+    [
+        ({"key": "seconds"}, "'seconds' is the label; expected another column, or none"),
+        ({"key": "miles"}, "'miles' is read as float by a feature, which would alter it (float32 holds whole numbers to 2^24); "),
+    ],
+)
+def test_a_key_that_would_not_pass_through_unaltered_is_refused(parts: dict[str, Any], what: str) -> None:
+    [(key, message)] = inconsistent(changed(**parts))
+    assert key == "key"
+    assert message.startswith(what)
+
+
+def test_a_key_may_be_read_as_text_or_integer() -> None:
+    types = Config.model_validate(changed(key="id", features={"category": {"id": 9}})).column_types()
+    assert types["id"] == "int"
+    assert Config.model_validate(changed(key="id")).column_types()["id"] == "string"
+
+
 FLOAT_SLICE = (
     "is read as float, so nearly every row would be a slice of its own; slice by a column that is read as int or string "
     "(under vocabulary, category or custom), or by one that is not a feature"

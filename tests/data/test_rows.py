@@ -1,5 +1,7 @@
 """Reading, parsing and splitting rows; expected values by hand or from BigQuery's documentation."""
 
+import gzip
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -57,8 +59,14 @@ def test_a_bad_value_is_named_by_file_row_and_column(csv_file, value, kind, show
 
 
 def test_damaged_files_are_named(csv_file, tmp_path):
-    with pytest.raises(DataError, match=r"x.csv: cannot be read as csv; .*Expected 2 columns, got 3"):
+    with pytest.raises(DataError, match=r"x.csv:3: received 3 fields; expected 2, as in the header"):
         read(csv_file("a,b\n1,2\n1,2,3\n"), "csv", ["a"])
+    with pytest.raises(DataError, match=r"x.csv:3: received 1 fields; expected 2"):
+        read(csv_file('a,b\n1,2\n"1,2\n3,4\n'), "csv", ["a"])
+    gzipped = tmp_path / "x.csv.gz"
+    gzipped.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 999)[:-20])
+    with pytest.raises(DataError, match=r"x.csv.gz: cannot be read as csv; .*\n  next: look whether the file is complete"):
+        read(gzipped, "csv", ["a"])
     with pytest.raises(DataError, match=r"x.csv: column 'aa' is missing; known: a, b; did you mean 'a'?"):
         read(csv_file("a,b\n1,2\n"), "csv", ["aa"])
     file = tmp_path / "x.tfrecord"
@@ -96,6 +104,17 @@ def test_tfrecords_of_examples(tmp_path, compression):
     }
 
 
+def test_the_whole_record_of_a_tfrecord(tmp_path):
+    file = tmp_path / "x.tfrecord"
+    records = encode(pa.record_batch({"f": [1.5, 2.5], "s": ["a", "b"]}), ["f", "s"])
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for record in records:
+            writer.write(record)
+    batch = read(file, "tfrecord", ["f", rows.RECORD])
+    assert batch.column("f").to_pylist() == [1.5, 2.5]
+    assert batch.column(rows.RECORD).to_pylist() == records.tolist()
+
+
 def test_encode_leaves_missing_features_out():
     batch = pa.record_batch({"f": pa.array([None, 0.1]), "i": pa.array([7, None]), "s": pa.array([None, "é"], pa.large_string())})
     first, second = (tf.train.Example.FromString(e).features.feature for e in encode(batch, ["f", "i", "s"]))
@@ -125,6 +144,26 @@ def test_the_hash_text_joins_columns_in_order_and_marks_nulls():
     joined = pa.record_batch({"t": ["x\x1f1", "\x1e\x1f2", "\x1f3"]})
     assert rows.fingerprints(batch, ["a", "b"]).tolist() == rows.fingerprints(joined, ["t"]).tolist()
     assert rows.fingerprints(batch, ["b", "a"]).tolist() != rows.fingerprints(joined, ["t"]).tolist()
+
+
+def test_values_without_a_text_cannot_be_hashed_and_are_named():
+    batch = pa.record_batch({"a": [1], "tags": [["x"]], "place": [{"lat": 1.0}]})
+    with pytest.raises(
+        DataError, match=r"column 'tags' cannot be hashed to split the rows; received list<item: string>"
+    ) as caught:
+        rows.split_ids(batch, ["a", "tags"], {"train": 2, "eval": 1})
+    assert caught.value.hint.startswith("set data.split.by to columns of plain values")
+    with pytest.raises(DataError, match=r"column 'place' .*; received struct<lat: double>"):
+        rows.fingerprints(batch, ["place"])
+
+
+def test_bytes_are_hashed_as_they_are():
+    batch = pa.record_batch(
+        {"b": pa.array([b"\xff\x00", b"\xff", "é".encode(), None], pa.binary()), "t": ["x", "x", "é", "\x1e"]}
+    )
+    of_bytes, of_text = rows.fingerprints(batch, ["b"]).tolist(), rows.fingerprints(batch, ["t"]).tolist()
+    assert of_bytes[2:] == of_text[2:]
+    assert len(set(of_bytes)) == 4
 
 
 def test_shares_come_out_and_equal_rows_stay_together():

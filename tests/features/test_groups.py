@@ -127,7 +127,7 @@ def test_positions(rows):
 def test_names_are_those_that_the_config_tells(rows):
     from ruamel.yaml import YAML
 
-    from waze_data_tfx.config import Config
+    from waze_data_tfx.config import Config, names
 
     config = Config.model_validate(YAML(typ="safe").load(CONFIG))
-    assert sorted(rows) == sorted(name for name, _ in config.features.outputs())
+    assert sorted(rows) == sorted(name for name, _ in names.outputs(config.features))

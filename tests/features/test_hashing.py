@@ -44,8 +44,9 @@ def test_multi_hot():
 
 def test_given_boundaries():
     x = tf.constant([-1.0, 0.0, 0.69, 0.7, 5.0, 1e9, math.nan, math.inf])
+    made = tf.function(features.bucket)(x, boundaries=(0, 0.7, 5))  # eagerly, TFT would keep the tensor for later analyses
     # b[i-1] <= x < b[i]: below 0, from 0, from 0.7 (though float32's 0.7 is less), from 5; four buckets, then missing.
-    np.testing.assert_array_equal(features.bucket(x, boundaries=[0, 0.7, 5]), [0, 1, 1, 2, 3, 3, 4, 4])
+    np.testing.assert_array_equal(made, [0, 1, 1, 2, 3, 3, 4, 4])
     for wrong in ([], [2, 1], [1, 1]):
         with pytest.raises(UserCodeError, match="expected ascending boundaries"):
             features.bucket(x, boundaries=wrong)

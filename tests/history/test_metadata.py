@@ -22,7 +22,6 @@ def test_reading_a_store_that_is_not_there_creates_nothing(config: Config, tmp_p
     assert history.executions == []
     assert history.of_node("Trainer") == []
     assert history.of_run("r1") == {}
-    assert history.artifact(1) is None
     assert history.latest_blessing() is None
     assert list(tmp_path.iterdir()) == []
 
@@ -51,7 +50,7 @@ def test_what_was_written_is_read(config: Config) -> None:
     assert {n: e.id for n, e in history.of_run("r1").items()} == {"ExampleGen": first, "Trainer": second}
     made, trained, failed = (next(e for e in history.executions if e.id == i) for i in (first, second, third))
     assert (made.run, made.state, made.cache_key, made.cache_parts) == ("r1", "complete", "k1", '{"data": "d"}')
-    assert (examples.type, examples.properties, examples.exists) == ("Examples", {"span": 3}, True)
+    assert (examples.type, examples.properties, examples.is_whole) == ("Examples", {"span": 3}, True)
     assert trained.inputs == {"examples": (examples.id,)}
     assert made.output_ids() == {examples.id}
     assert failed.state == "failed"
@@ -66,8 +65,8 @@ def test_an_artifact_exists_as_long_as_its_files(config: Config) -> None:
     writer = Writer(config)
     writer.execution("r1", "Trainer", outputs={"model": ("Model", {})})
     [model] = writer.history().of_run("r1")["Trainer"].outputs["model"]
-    Path(model.uri).rmdir()
-    assert not model.exists
+    (Path(model.uri) / "content").unlink()
+    assert not model.is_whole
 
 
 def test_the_latest_blessing_is_the_newest_that_was_given(config: Config) -> None:

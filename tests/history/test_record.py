@@ -16,7 +16,7 @@ from waze_data_tfx.history.record import (
     known_roots,
     load_run,
     new_run,
-    runs_of,
+    newest_run,
     write_json,
     write_text,
 )
@@ -44,20 +44,20 @@ def test_a_saved_run_is_read_back_equal(tmp_path: Path) -> None:
 
 def test_a_new_run_sorts_by_time_holds_its_config_and_remembers_its_root(tmp_path: Path) -> None:
     config = config_in(tmp_path)
-    run = new_run(config, config_path=tmp_path / "eta.yaml", env="local", partial=True)
+    run = new_run(config, config_path=tmp_path / "eta.yaml", env="local")
     run.save()
     assert run.folder.parent == tmp_path / "output" / "runs"
     assert run.id[8] == run.id[15] == "-"
-    assert len(run.id) == len("20240101-000000-aaaa")
+    assert len(run.id) == len("20240101-000000-123ab")
     assert run.config() == config
-    assert (run.partial, run.pid, run.state) == (True, os.getpid(), "running")
+    assert (run.pid, run.state) == (os.getpid(), "running")
     assert known_roots() == [tmp_path / "output"]
-    new_run(config, config_path=tmp_path / "eta.yaml", env="local", partial=False)
+    new_run(config, config_path=tmp_path / "eta.yaml", env="local")
     assert known_roots() == [tmp_path / "output"]
 
 
 def test_a_root_that_is_gone_is_no_longer_known(tmp_path: Path) -> None:
-    run = new_run(config_in(tmp_path), config_path=tmp_path / "eta.yaml", env="local", partial=False)
+    run = new_run(config_in(tmp_path), config_path=tmp_path / "eta.yaml", env="local")
     run.folder.parent.rename(tmp_path / "moved")
     assert known_roots() == []
 
@@ -67,7 +67,7 @@ def test_a_home_that_cannot_be_written_costs_a_note_and_not_the_run(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    run = new_run(config_in(tmp_path), config_path=tmp_path / "eta.yaml", env="local", partial=False)
+    run = new_run(config_in(tmp_path), config_path=tmp_path / "eta.yaml", env="local")
     assert (run.folder / "config.json").is_file()
     assert capsys.readouterr().out.startswith(f"note: {tmp_path}/file/waze-tfx/roots.json cannot be written")
 
@@ -134,7 +134,8 @@ def test_runs_are_found_by_id_beginning_folder_and_latest(tmp_path: Path, monkey
     assert find_run(str(middle.folder), []) == middle
     monkeypatch.chdir(middle.folder)
     assert find_run(".", []) == middle
-    assert runs_of(one) == [new, old]
+    assert newest_run(one) == new
+    assert newest_run(tmp_path) is None
 
 
 def test_a_run_that_is_not_unique_or_not_there(tmp_path: Path) -> None:

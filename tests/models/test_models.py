@@ -129,7 +129,7 @@ class TestUsersModel:
 
     @pytest.mark.parametrize("returned", ["None", "keras.layers.Dense", "keras.layers.Dense(1)"])
     def test_anything_else_is_refused(self, tmp_path, returned):
-        with pytest.raises(UserCodeError, match=r"own_model\.py: build_model: received .*expected a keras\.Model"):
+        with pytest.raises(UserCodeError, match=r"own_model\.py:\d+: build_model: received .*expected a keras\.Model"):
             self.build(tmp_path, f"def build_model(inputs, config): return {returned}")
 
     def test_an_exception_points_to_the_users_line(self, tmp_path):

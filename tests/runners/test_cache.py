@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from store_for_test import Writer, config_in
 
+from waze_data_tfx import versions
 from waze_data_tfx.history.metadata import Execution, open_store, publish_cached
 from waze_data_tfx.pipelines.graph import Node, ordered
 from waze_data_tfx.runners.cache import Planned, Selection, changed_parts, plan
@@ -19,7 +20,7 @@ OUTPUTS = {
     "Transform": ("graph", "TransformGraph"),
     "Trainer": ("model", "Model"),
     "Evaluator": ("blessing", "ModelBlessing"),
-    "Pusher": ("pushed", "PushedModel"),
+    "Pusher": ("pushed_model", "PushedModel"),
 }
 
 
@@ -51,7 +52,7 @@ class World:
                 node("Transform", "ExampleGen"),
                 node("Trainer", "Transform", user_code=(self.code,)),
                 node("Evaluator", "ExampleGen", "Trainer", resolves_baseline=True),
-                node("Pusher", "Trainer", "Evaluator"),
+                node("Pusher", "Trainer", "Evaluator", pushes=True),
             )
         )
 
@@ -83,8 +84,15 @@ class World:
             properties = {"blessed": 1, "current_model_id": inputs["Trainer"][0]}
             if p.parts["baseline"] is not None:
                 properties["baseline_model_id"] = p.parts["baseline"]
+        if p.node.id == "Pusher":
+            properties = {"pushed_version": versions.publish(self.serving, lambda folder: None, expected=versions.ANY)}
         outputs = {name: (kind, properties)}
         self.writer.execution(run, p.node.id, key=p.key, parts=p.parts, inputs=inputs, outputs=outputs)
+
+    @property
+    def serving(self) -> Path:
+        assert self.config.push.directory is not None
+        return self.config.push.directory
 
     def folder(self, node: str, run: str) -> Path:
         assert self.config.root is not None
@@ -329,3 +337,60 @@ def test_changed_parts_put_what_a_person_did_before_what_follows_from_it() -> No
         "versions changed",
     ]
     assert changed_parts("", {}) == []
+
+
+def test_a_push_is_taken_only_while_its_version_stands(ran: World) -> None:
+    ran.units.write_text("MILE = 1.609\n")
+    ran.run("r2")
+    ran.units.write_text("MILE = 1.6\n")
+    back = ran.run("r3")
+    assert back["Trainer"].decision == "cached"
+    assert versions.current(ran.serving) == 3
+    ran.units.write_text("MILE = 1.609\n")
+    planned = ran.plan()
+    assert planned["Pusher"].decision == "run", "version 2 holds this model, but 3 is current"
+
+
+def test_a_deleted_version_is_pushed_again(ran: World) -> None:
+    shutil.rmtree(ran.serving)
+    planned = ran.plan()
+    assert (planned["Evaluator"].decision, planned["Pusher"].decision) == ("cached", "run")
+    assert planned["Pusher"].reason == f"version 1 is no longer in {ran.serving}"
+
+
+def test_a_rollback_stays(ran: World) -> None:
+    ran.units.write_text("MILE = 1.609\n")
+    ran.run("r2")
+    versions.rollback(ran.serving)
+    assert ran.plan()["Pusher"].decision == "cached"
+    assert versions.current(ran.serving) == 1
+
+
+def test_from_never_mixes_runs_that_read_other_rows(ran: World) -> None:
+    ran.settings["ExampleGen"] = {"data": {"max_dropped": 0.1}}
+    ran.run("r2", end="ExampleGen")
+    planned = ran.plan(start="Trainer")
+    assert planned["ExampleGen"].decision == "cached"
+    assert planned["Transform"].decision == "run"
+    assert planned["Transform"].reason == "before --from Trainer, but its last run (r1) read other inputs"
+
+
+def test_a_node_whose_key_was_lost_in_a_kill_is_known_by_the_runs_own_note(world: World) -> None:
+    world.run("r1", until="Transform")
+    key = world.plan()["Trainer"].key
+    inputs = {"Transform": sorted(world.writer.history().of_run("r1")["Transform"].output_ids())}
+    world.writer.execution("r1", "Trainer", key="", parts={}, inputs=inputs, outputs={"model": ("Model", {})})
+    history = world.writer.history()
+    planned = plan(world.config, world.nodes(), history, selection=Selection(), run="r1", recorded={"Trainer": key})
+    assert [p.decision for p in planned[:4]] == ["done", "done", "done", "run"]
+
+
+def test_a_split_without_files_is_not_whole(world: World) -> None:
+    names = '["train", "eval"]'
+    world.writer.execution("r0", "ExampleGen", outputs={"examples": ("Examples", {"split_names": names})})
+    [examples] = world.writer.history().of_run("r0")["ExampleGen"].outputs["examples"]
+    for split in ("train", "eval"):
+        (Path(examples.uri) / f"Split-{split}").mkdir()
+        assert not examples.is_whole
+        (Path(examples.uri) / f"Split-{split}" / "data.gz").write_text("rows")
+    assert examples.is_whole

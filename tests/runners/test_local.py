@@ -11,7 +11,7 @@ from store_for_test import Writer
 from waze_data_tfx import runners
 from waze_data_tfx.config import load
 from waze_data_tfx.errors import Locked, UserError
-from waze_data_tfx.history.record import Run, load_run
+from waze_data_tfx.history.record import NodeRecord, Run, load_run
 from waze_data_tfx.runners.cache import Selection
 from waze_data_tfx.runners.local import LocalRunner, open_run
 
@@ -109,8 +109,13 @@ def test_resume_without_a_run_says_how_to_start_one(runner: LocalRunner) -> None
 def test_resume_of_a_finished_run_returns_it(runner: LocalRunner) -> None:
     done = Run("20240101-000000-aaaa", str(root(runner)), "eta", "eta.yaml", state="done", exit_code=0)
     done.folder.mkdir(parents=True)
+    planned = runner.plan(Selection(end="ExampleGen"))[0]
+    done.nodes = {"ExampleGen": NodeRecord("ExampleGen", key=planned.key)}
     done.save()
-    again = runner.run(Selection(), resume=True)
+    Writer(runner.config).execution(
+        done.id, "ExampleGen", key=planned.key, parts=planned.parts, outputs={"examples": ("Examples", {})}
+    )
+    again = runner.run(Selection(end="ExampleGen"), resume=True)
     assert (again.id, again.exit_code) == (done.id, 0)
     assert [p.name for p in (root(runner) / "runs").iterdir()] == [done.id]
 
@@ -154,7 +159,7 @@ def test_resume_starts_a_new_run_when_a_finished_node_changed(runner: LocalRunne
     run = runner.run(Selection(), resume=True)
     assert run.id != old.id
     said = capsys.readouterr().out.splitlines()[0]
-    assert said == f"ExampleGen changed since run {old.id} (input data changed), so a new run starts; the rest is reused"
+    assert said == f"run {old.id} has finished ExampleGen (input data changed): a new run starts and reuses the rest"
 
 
 def test_a_run_whose_process_is_gone_counts_as_interrupted(tmp_path: Path) -> None:

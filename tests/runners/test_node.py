@@ -50,7 +50,7 @@ def run(tmp_path: Path) -> Run:
     (code / "eta_features.py").write_text(FEATURES)
     (code / "helper_of_eta.py").write_text("def zero():\n    return 0\n")
     config = config_in(tmp_path, code={"features": code / "eta_features.py"})
-    run = new_run(config, config_path=tmp_path / "eta.yaml", env="local", partial=False)
+    run = new_run(config, config_path=tmp_path / "eta.yaml", env="local")
     run.save()
     return run
 

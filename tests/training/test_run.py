@@ -24,7 +24,7 @@ from waze_data_tfx.errors import DataError, UserCodeError, UserError
 from waze_data_tfx.features.entry import preprocessing_fn
 from waze_data_tfx.training import run
 from waze_data_tfx.training.examples import batches, check_labels, read_split
-from waze_data_tfx.training.export import argument_names, predictions
+from waze_data_tfx.training.export import predictions
 
 BASE = {
     "name": "t",
@@ -275,7 +275,7 @@ def test_an_empty_split_is_named(analyzed, tmp_path):
 
 def test_a_model_that_does_not_fit_the_rows_points_to_the_users_line(analyzed, tmp_path):
     source = TF_KERAS_MODEL.replace('inputs["miles"]', 'inputs["kilometres"]')
-    with pytest.raises(UserCodeError, match=r"own_model\.py:8: the model raised KeyError on the first rows"):
+    with pytest.raises(UserCodeError, match=r"own_model\.py:8: the model, called on the first rows, raised KeyError: "):
         train(config_of(code=own_model(tmp_path, source)), analyzed("regression"), tmp_path)
 
 
@@ -285,8 +285,8 @@ class TestSplits:
 
     def test_streamed_rows_are_those_in_memory(self, analyzed):
         directory = analyzed("regression")
-        held = read_split("train", [str(directory / "data*")], self.spec(directory))
-        streamed = read_split("train", [str(directory / "data*")], self.spec(directory), in_memory_bytes=0)
+        held = read_split("train", [str(directory / "data*")], self.spec(directory), config_of())
+        streamed = read_split("train", [str(directory / "data*")], self.spec(directory), config_of(), in_memory_bytes=0)
         assert held.columns is not None
         assert streamed.columns is None
         assert held.n_rows == streamed.n_rows == N_ROWS
@@ -300,21 +300,26 @@ class TestSplits:
 
     def test_each_pass_is_shuffled_anew(self, analyzed):
         directory = analyzed("regression")
-        split = read_split("train", [str(directory / "data*")], self.spec(directory))
+        split = read_split("train", [str(directory / "data*")], self.spec(directory), config_of())
         data = batches(split, config_of(), dict, label_rank=1, batch_size=N_ROWS, seed=1)
         first, second = (next(iter(data))[1].numpy() for _ in range(2))
         assert sorted(first) == sorted(second)
         assert (first != second).any()
 
-    def test_labels_that_cannot_be_learnt_from_are_counted(self, analyzed):
-        directory = analyzed("regression")
-        split = read_split("train", [str(directory / "data*")], self.spec(directory))
-        split.columns["y"][:2] = np.nan
-        with pytest.raises(DataError, match="label 'y': 2 of 60 rows cannot be learnt from; received a missing value"):
-            check_labels(split, config_of())
-        split.columns["y"][:] = 3
-        with pytest.raises(DataError, match=r"60 of 60 rows.*received 3.0; expected an integer in 0\.\.2"):
-            check_labels(split, config_of("multiclass_classification"))
+    def test_labels_that_cannot_be_learnt_from_are_counted(self):
+        assert check_labels("train", [np.array([1.0, -1.0]), np.array([[2.0]])], config_of()) == 3
+        with pytest.raises(DataError, match=r"split 'train': label 'y': 2 of 4 rows cannot be .*received a missing value"):
+            check_labels("train", [np.array([1.0, 2.0]), np.array([np.nan, np.inf])], config_of())
+        with pytest.raises(DataError, match=r"1 of 2 rows.*received 3; expected an integer in 0\.\.2"):
+            check_labels("train", [np.array([2, 3])], config_of("multiclass_classification"))
+        with pytest.raises(DataError, match=r"1 of 2 rows.*received a missing value; expected an integer in 0\.\.1"):
+            check_labels("train", [np.array([1, -1])], config_of("binary_classification"))
+
+    @pytest.mark.parametrize("in_memory_bytes", [0, 2**30])
+    def test_labels_are_checked_when_the_split_is_streamed_too(self, analyzed, in_memory_bytes):
+        directory, config = analyzed("regression"), config_of("multiclass_classification")  # labels 0, 100, ..., 500
+        with pytest.raises(DataError, match=r"split 'eval': label 'y': 50 of 60 rows.*received 100\.0"):
+            read_split("eval", [str(directory / "data*")], self.spec(directory), config, in_memory_bytes=in_memory_bytes)
 
 
 def test_predictions_by_hand():
@@ -343,10 +348,6 @@ def test_a_keras_3_model_must_not_be_held_by_the_module(tmp_path):
         loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path)).signature_def["serving_default"]
         with pytest.raises(tf.errors.FailedPreconditionError, match="Could not find variable"):
             session.run(loaded.outputs["y"].name, {loaded.inputs["x"].name: [[1.0]]})
-
-
-def test_argument_names_are_identifiers_and_differ():
-    assert argument_names(["a b", "a_b", "class", "2nd"]) == {"a_b": "a_b", "a b": "a_b_", "class": "class_", "2nd": "_2nd"}
 
 
 def test_odd_column_names_and_required_columns_are_served(tmp_path):

@@ -3,9 +3,10 @@
 Called by `schema` when a Config is made; `load` gives every problem its file and line. Never reads a file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..errors import unknown_name
+from . import names
 from .feature_problems import feature_problems
 from .schema import METRICS_BY_TASK, Config, MetricThreshold
 
@@ -15,6 +16,8 @@ def problems_of(config: Config) -> Iterator[tuple[str, str]]:
     yield from feature_problems(config.features, config.label)
     if config.features.custom and not config.code.features:
         yield "features.custom", "only a preprocessing_fn reads these; received no code.features"
+    yield from _key_problems(config)
+    yield from _name_problems(config)
     if config.task == "multiclass_classification" and config.n_classes is None:
         yield "n_classes", "is required for task multiclass_classification"
     expected = "dnn_regressor" if config.task == "regression" else "dnn_classifier"
@@ -22,6 +25,36 @@ def problems_of(config: Config) -> Iterator[tuple[str, str]]:
         yield "model.type", f"{config.model.type} does not fit task {config.task}; expected {expected}"
     yield from _slice_problems(config)
     yield from _metric_problems(config)
+
+
+def _key_problems(config: Config) -> Iterator[tuple[str, str]]:
+    if config.key is None:
+        return
+    if config.key == config.label:
+        yield "key", f"'{config.key}' is the label; expected another column, or none"
+    elif config.features.column_types().get(config.key) == "float":
+        yield (
+            "key",
+            f"'{config.key}' is read as float by a feature, which would alter it (float32 holds whole numbers to 2^24); "
+            "take it out of that group, or name another column",
+        )
+
+
+def _name_problems(config: Config) -> Iterator[tuple[str, str]]:
+    """Two features with an output of one name: the later would silently take the place of the earlier."""
+    taken = [(config.label, "label")] if config.label not in config.features.column_types() else []
+    taken += [(config.key, "key")] if config.key and config.key not in (config.label, *config.features.dense) else []
+    remedy = "read one of them under features.custom and name its output in your preprocessing_fn"
+    yield from _twice((*taken, *names.outputs(config.features)), "output", remedy)
+    yield from _twice(names.vocabulary_files(config.features), "vocabulary file", remedy)
+
+
+def _twice(named: Iterable[tuple[str, str]], what: str, remedy: str) -> Iterator[tuple[str, str]]:
+    first: dict[str, str] = {}
+    for name, key in named:
+        if name in first:
+            yield key, f"makes the {what} '{name}', and so does {first[name]}; {remedy}"
+        first.setdefault(name, key)
 
 
 def _slice_problems(config: Config) -> Iterator[tuple[str, str]]:

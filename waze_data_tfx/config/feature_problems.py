@@ -27,7 +27,6 @@ def feature_problems(features: Features, label: str) -> Iterator[Problem]:
             )
     yield from _within_groups(features)
     yield from _cross_problems(features)
-    yield from _same_outputs(features)
 
 
 def _dotted(keys: tuple[str | int, ...]) -> str:
@@ -105,11 +104,3 @@ def _cross_problems(features: Features) -> Iterator[Problem]:
                     f"features.cross.{name}.columns.{i}",
                     f"'{column}' is read as float, and nearly every row would have its own combination; name it under bucket too",
                 )
-
-
-def _same_outputs(features: Features) -> Iterator[Problem]:
-    seen: dict[str, str] = {}
-    for output, key in features.outputs():
-        if output in seen:
-            yield f"features.{key}", f"its output '{output}' is that of features.{seen[output]} too; rename one"
-        seen.setdefault(output, key)

@@ -243,12 +243,6 @@ class Features(Section):
             else:
                 yield from (((group, column), column) for column in getattr(self, group))
 
-    def outputs(self) -> Iterator[tuple[str, str]]:
-        """Yield the name of every ready-made output and the key, below `features`, of what makes it."""
-        for group, members in self.groups().items():
-            for name, settings in members.items():
-                yield from ((name + ending, f"{group}.{name}") for ending in _endings(group, settings))
-
     def column_types(self) -> dict[str, ColumnType]:
         """Return the type of every feature column.
 
@@ -277,18 +271,6 @@ class Features(Section):
         if group == "geo":
             return {column: "float" for geo in self.geo.values() for column in geo.columns}
         return dict(self.custom) if group == "custom" else {}
-
-
-def _endings(group: str, settings: Any) -> tuple[str, ...]:
-    """Return what is added to a feature's name to name its outputs."""
-    match settings:
-        case Dense():
-            return ("", "_missing") if settings.indicator else ("",)
-        case Text():
-            return ("_text", "_length") if settings.length else ("_text",)
-        case Geo():
-            return ("_cell",) if settings.at else ("_distance", "_bearing")
-    return (f"_{group}",)
 
 
 def _short(value: Any, field: str, *, kinds: tuple[type, ...] | None = None) -> Any:

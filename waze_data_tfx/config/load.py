@@ -1,7 +1,7 @@
 """From YAML files and `--set` to one frozen Config; every problem at once, each with its file and line.
 
-Order, later wins: the config, the environment's overlay, `--set`. Called by the command line and by tests. Reads only
-YAML; whether the data has the columns is for `data`.
+Order, later wins: the packaged environment, the config, the fork's own environment, `--set`. Called by the command line
+and by tests. Reads only YAML; whether the data has the columns is for `data`.
 """
 
 import io
@@ -57,7 +57,7 @@ def load(path: str | os.PathLike[str], *, env: str = "local", sets: Iterable[str
 
     Args:
         path: the pipeline's YAML file.
-        env: name of an overlay; env/NAME.yaml beside the config wins over the packaged one.
+        env: name of an environment; env/NAME.yaml beside the config wins over the config, the packaged one does not.
         sets: `dotted.key=value` strings; values are YAML.
 
     Raises:
@@ -66,10 +66,11 @@ def load(path: str | os.PathLike[str], *, env: str = "local", sets: Iterable[str
     file = Path(path).expanduser().resolve()
     if not file.is_file():
         raise ConfigError([f"{_shown(file)}: no such config file{did_you_mean(file.name, _siblings(file))}"])
-    positions: dict[Key, str] = {(): f"{_shown(file)}:1"}
-    values = _read(file, positions)
-    overlay = _overlay_path(file, env)
-    values = _merge(values, _read(overlay, positions))
+    positions: dict[Key, str] = {}
+    values: Any = {}
+    for layer in _layers(file, env):
+        values = _merge(values, _read(layer, positions))
+    positions[()] = f"{_shown(file)}:1"
     for assignment in sets:
         values = _merge(values, _parse_set(assignment, positions))
     try:
@@ -88,13 +89,16 @@ def _siblings(file: Path) -> list[str]:
     return [p.name for p in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
 
 
-def _overlay_path(file: Path, env: str) -> Path:
-    candidates = [file.parent / "env" / f"{env}.yaml", PACKAGED_ENVS / f"{env}.yaml"]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    known = sorted({p.stem for c in candidates for p in c.parent.glob("*.yaml")})
-    raise UserError(f"--env {env}: unknown environment; known: {', '.join(known)}{did_you_mean(env, known)}")
+def _layers(file: Path, env: str) -> list[Path]:
+    """Return the files to lay over each other: an environment's packaged defaults, the config, the fork's own environment."""
+    own, packaged = file.parent / "env" / f"{env}.yaml", PACKAGED_ENVS / f"{env}.yaml"
+    if own == packaged:
+        own = own.with_name("")  # configs/taxi.yaml lies beside the packaged environments
+    layers = [path for path in (packaged, file, own) if path.is_file()]
+    if layers == [file]:
+        known = sorted({p.stem for folder in (own.parent, packaged.parent) for p in folder.glob("*.yaml")})
+        raise UserError(f"--env {env}: unknown environment; known: {', '.join(known)}{did_you_mean(env, known)}")
+    return layers
 
 
 def _read(file: Path, positions: dict[Key, str]) -> dict[str, Any]:

@@ -50,7 +50,10 @@ class Split(Section):
     """Which rows train and which evaluate, by a stable hash."""
 
     by: Annotated[
-        tuple[Column, ...], Field(description="Columns whose hash decides; empty: all columns, so equal rows stay together.")
+        tuple[Column, ...],
+        Field(
+            description="Columns whose hash decides; empty: all columns (of a TFRecord: the record), so equal rows stay together."
+        ),
     ] = ()
     buckets: Annotated[dict[str, PositiveInt], Field(description="Shares per split; `train` and `eval` are required.")] = {
         "train": 2,
@@ -221,7 +224,10 @@ class Config(Section):
     pipeline: Annotated[Literal["supervised"], Field(description="Which graph is built.")] = "supervised"
     task: Annotated[Task, Field(description="What is learnt.")] = "regression"
     label: Annotated[Column, Field(description="Column to predict.")]
-    key: Annotated[Column | None, Field(description="Column that passes through to the predictions unaltered.")] = None
+    key: Annotated[
+        Column | None,
+        Field(description="Column that passes through to the predictions unaltered; text, unless a feature reads it as int."),
+    ] = None
     n_classes: Annotated[int | None, Field(ge=3, description="Classes 0..n-1 of a multi-class label.")] = None
     root: Annotated[Path | None, Field(description="Artifacts, metadata and runs; default: output/NAME beside the config.")] = (
         None

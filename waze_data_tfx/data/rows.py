@@ -22,6 +22,8 @@ BATCH_ROWS = 8192
 BLOCK_BYTES = 4 << 20
 SEPARATOR = "\x1f"
 NULL = "\x1e"
+RECORD = "\x1drecord"
+"""Among the names of a TFRecord's columns: the whole record as bytes. No column of a person's has this name."""
 BAD_VALUE_HINTS: dict[ColumnType, str] = {
     "float": "mend the row; an empty field counts as missing; a column of text belongs under features.vocabulary",
     "int": "mend the row; an empty field counts as missing; a column of fractions belongs under features.dense or bucket",
@@ -32,7 +34,7 @@ def read_batches(file: Path, kind: Format, names: Sequence[str]) -> Iterator["pa
     """Yield the file's rows with the named columns only, as the file holds them, null where a field is empty.
 
     A CSV's values come as text; a Parquet file's in their stored types; a TFRecord's (tf.train.Example, plain or gzip) by
-    the kind of their list, one value per feature.
+    the kind of their list, one value per feature, and `RECORD` as the bytes of the whole record.
 
     Raises:
         DataError: a column is missing, or the file is damaged or not UTF-8.
@@ -102,8 +104,8 @@ def infer_types(files: Sequence[Path], kind: Format, names: Sequence[str]) -> di
 def split_ids(batch: "pa.RecordBatch", by: Sequence[str], buckets: Mapping[str, int]) -> "np.ndarray":
     r"""Return the position in `buckets` of the split that each row belongs to: `[n_rows] int`.
 
-    text = the `by` columns' values as the file holds them (a CSV's field as written; Parquet's cast to string), in the order
-    of `by`, joined by the character U+001F, with U+001E standing for a null (an empty field).
+    text = the `by` columns' values as the file holds them (a CSV's field as written; Parquet's cast to string, bytes as they
+    are), in the order of `by`, joined by the character U+001F, with U+001E standing for a null (an empty field).
     bucket = ABS(MOD(FARM_FINGERPRINT(text), total)), total being the sum of the buckets; the first split takes the first
     buckets and so on, in config order. In BigQuery's SQL:
     `ABS(MOD(FARM_FINGERPRINT(ARRAY_TO_STRING([CAST(a AS STRING), ...], '\x1f', '\x1e')), total))`.
@@ -112,6 +114,9 @@ def split_ids(batch: "pa.RecordBatch", by: Sequence[str], buckets: Mapping[str, 
         batch: rows as `read_batches` yields them, not parsed: what a column is declared as does not move a row.
         by: column names.
         buckets: shares by split name.
+
+    Raises:
+        DataError: a column holds lists, structs or other values that have no text.
     """
     import numpy as np
 
@@ -121,14 +126,18 @@ def split_ids(batch: "pa.RecordBatch", by: Sequence[str], buckets: Mapping[str, 
 
 
 def fingerprints(batch: "pa.RecordBatch", by: Sequence[str]) -> "np.ndarray":
-    """Return BigQuery's FARM_FINGERPRINT of each row's text (see `split_ids`): `[n_rows] int64`."""
+    """Return BigQuery's FARM_FINGERPRINT of each row's text (see `split_ids`): `[n_rows] int64`.
+
+    Raises:
+        DataError: a column holds values that have no text.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
     import tensorflow as tf
 
-    texts = [pc.cast(batch.column(name), pa.large_string()) for name in by]
+    texts = [_hashed_bytes(batch.column(name), name) for name in by]
     joined = pc.binary_join_element_wise(
-        *texts, pa.scalar(SEPARATOR, pa.large_string()), null_handling="replace", null_replacement=NULL
+        *texts, pa.scalar(SEPARATOR.encode(), pa.large_binary()), null_handling="replace", null_replacement=NULL
     )
     data = tf.constant(joined.to_numpy(zero_copy_only=False), dtype=tf.string)
     return tf.raw_ops.Fingerprint(data=data, method="farmhash64").numpy().view("<i8").reshape(-1)
@@ -176,13 +185,14 @@ def _read_tfrecord(file: Path, names: Sequence[str]) -> Iterator["pa.RecordBatch
     try:
         for records in tf.data.TFRecordDataset(str(file), compression).batch(BATCH_ROWS).as_numpy_iterator():
             batch = decoder.DecodeBatch(records.tolist())
-            arrays = [_one_value(batch, name, file) for name in names]
+            record = pa.array(records, pa.large_binary())
+            arrays = [record if name == RECORD else _one_value(batch, name, file) for name in names]
             yield pa.RecordBatch.from_arrays(arrays, names=list(names))
     except (tf.errors.DataLossError, RuntimeError) as error:
         damage = re.search(r"(corrupted|truncated) record at \d+", str(error))
         received = f"{damage[0]} bytes from its start" if damage else str(error)[:300]
         raise DataError(
-            f"{file}: not a whole TFRecord of tf.train.Example; received {received}", hint="write the file again"
+            f"{file}: not a TFRecord of tf.train.Example; received {received}", hint="write the file again"
         ) from error
 
 
@@ -205,6 +215,21 @@ def _one_value(batch: "pa.RecordBatch", name: str, file: Path) -> "pa.Array":
     places = pc.index_in(rows, value_set=pc.cast(pc.list_parent_indices(column), pa.int64()))
     taken = column.flatten().take(places)
     return pc.cast(taken, pa.large_string()) if pt.is_binary(taken.type) or pt.is_large_binary(taken.type) else taken
+
+
+def _hashed_bytes(column: "pa.Array", name: str) -> "pa.Array":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.types as pt
+
+    binary = pt.is_binary(column.type) or pt.is_large_binary(column.type) or pt.is_fixed_size_binary(column.type)
+    try:
+        return pc.cast(column if binary else pc.cast(column, pa.large_string()), pa.large_binary())
+    except pa.ArrowNotImplementedError as error:
+        raise DataError(
+            f"column '{name}' cannot be hashed to split the rows; received {column.type}; expected text, numbers, dates or bytes",
+            hint="set data.split.by to columns of plain values, such as a key",
+        ) from error
 
 
 def _missing_column(file: Path, names: Sequence[str], kind: Format) -> DataError:

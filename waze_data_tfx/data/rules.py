@@ -93,19 +93,6 @@ class Rules:
             raise DataError(_message(rule, str(error), known)) from error
 
 
-def apply_rules(batch: "pa.RecordBatch", rules: Sequence[Rule]) -> tuple["pa.RecordBatch", dict[str, int]]:
-    """Return the rows that no rule drops, and how many each rule dropped (a row counts for the first that does).
-
-    Raises:
-        DataError: a rule is not valid SQL over the batch's columns.
-    """
-    import pyarrow as pa
-
-    first = Rules(rules).dropped_by(batch)
-    counts = {rule.name: int((first == i).sum()) for i, rule in enumerate(rules)}
-    return batch.filter(pa.array(first < 0)), counts
-
-
 def _column_refs(node: Any) -> list[str]:
     if isinstance(node, list):
         return [name for item in node for name in _column_refs(item)]

@@ -103,7 +103,8 @@ def csv_fault(file: Path) -> DataError | None:
     For the message of a reader that does not name the line: reads the file again, slowly.
     """
     with _open_text(file, errors="surrogateescape") as opened:
-        rows, line, header = csv.reader(opened), 1, []
+        rows, line = csv.reader(opened), 1
+        header: list[str] = []
         try:
             for row in rows:
                 header = header or row

@@ -30,6 +30,7 @@ from tensorflow_model_analysis.utils import config_util
 from tensorflow_model_analysis.version import VERSION
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer
 
+from waze_data_tfx.config.names import RAW
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import RunFailed, unknown_name
 
@@ -80,6 +81,12 @@ def predict(model_path: str, serialized: Sequence[bytes], output: str) -> np.nda
             f"{model_path}: {SIGNATURE}: {output}: expected {len(serialized)} rows; received shape {values.shape}"
         )
     return np.asarray(values)
+
+
+def arguments(model_path: str) -> list[str]:
+    """Return the inputs of the signature `raw`, one per column that the model reads; none if it has no such signature."""
+    signatures = _saved_model(model_path).signatures
+    return sorted(signatures[RAW].structured_input_signature[1]) if RAW in signatures else []
 
 
 def measure(
@@ -205,9 +212,14 @@ def _records(file: str) -> Iterator[bytes]:
 
 
 @functools.lru_cache(maxsize=4)
+def _saved_model(model_path: str) -> Any:
+    """Return the model, loaded once per process."""
+    return tf.saved_model.load(model_path)
+
+
 def _load(model_path: str) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-    """Return the model's `serving_default`, loaded once per process, as a function of the one tensor of serialized examples."""
-    model = tf.saved_model.load(model_path)
+    """Return the model's `serving_default` as a function of the one tensor of serialized examples."""
+    model = _saved_model(model_path)
     if SIGNATURE not in model.signatures:
         raise SignatureUnfit(f"{model_path}: {unknown_name('signature', SIGNATURE, model.signatures)}")
     signature = model.signatures[SIGNATURE]

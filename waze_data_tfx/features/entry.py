@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from waze_data_tfx.config import view
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import DataError, UserCodeError, UserError
 from waze_data_tfx.usercode import accepts, defined_at, load_function, located, said
@@ -33,7 +34,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: Mapping[str, str]) -
     _check_types(inputs, config)
     columns = {name: ready_made.column(inputs, name) for name in config.features.column_types()}
     if config.code.features:
-        outputs = _checked(_call(config.code.features, columns, config), config)
+        outputs = _checked(_call(config.code.features, columns, view.for_features(config)), config)
     else:
         outputs = dict(ready_made.features_transform(columns, config))
     for name in (config.label, config.key):
@@ -61,7 +62,7 @@ def _check_types(inputs: dict[str, Any], config: Config) -> None:
         if received != dtype:
             raise DataError(
                 f"column '{name}': the schema says {received.name}; expected {dtype.name}, as the config reads it",
-                hint=f"in a schema of your own set `type: {schema_type}`; in an inferred one, the training split lacks values",
+                hint=f"in a schema of your own set `type: {schema_type}`; an inferred one had no value in the training split",
             )
 
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from waze_data_tfx.config.names import vocabulary_file
+
 from . import numeric, tokens, transforms
 
 PADDING = 0
@@ -42,7 +44,7 @@ def sequence_ids(
         tokens.split(x, separator),
         top_k=top_k,
         num_oov_buckets=num_oov_buckets,
-        vocab_filename=transforms.file_name(f"{name}_sequence"),
+        vocab_filename=vocabulary_file(f"{name}_sequence"),
     )
     cardinality = tft.get_num_buckets_for_transformed_feature(ids) + 1
     return transforms.with_cardinality(_padded(ids + 1, max_length, keep, tf.constant(PADDING, tf.int64)), cardinality)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from waze_data_tfx.config.names import vocabulary_file
 from waze_data_tfx.errors import UserCodeError
 
 from . import tokens, transforms
@@ -74,6 +75,6 @@ def _ids(
     if not 1 <= shortest <= longest:
         raise UserCodeError(f"text '{name}': expected ngrams 1 <= shortest <= longest; received {ngrams}")
     entries = tf.RaggedTensor.from_sparse(grams(tokens.words(x).to_sparse(), ngrams, " "))
-    file = transforms.file_name(f"{name}_text")
+    file = vocabulary_file(f"{name}_text")
     ids = tft.compute_and_apply_vocabulary(entries, top_k=top_k, frequency_threshold=threshold, vocab_filename=file)
     return tf.ragged.boolean_mask(ids, ids >= 0)

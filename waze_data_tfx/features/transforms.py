@@ -14,6 +14,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform import schema_inference
 
+from waze_data_tfx.config.names import vocabulary_file
 from waze_data_tfx.errors import UserCodeError
 
 from . import frequent, numeric
@@ -165,7 +166,7 @@ def vocabulary(
         top_k=top_k,
         frequency_threshold=frequency_threshold,
         num_oov_buckets=num_oov_buckets,
-        vocab_filename=file_name(name),
+        vocab_filename=vocabulary_file(name),
     )
     missing = tft.get_num_buckets_for_transformed_feature(ids)
     return with_cardinality(tf.where(present(x), ids, missing), missing + 1)
@@ -218,11 +219,8 @@ def texts(x: Any) -> tf.Tensor:
 
 def with_cardinality(ids: tf.Tensor, cardinality: Any) -> tf.Tensor:
     """Return int64 ids that carry 0..cardinality-1 as their domain in the transformed schema, for a model to embed."""
+    if tf.executing_eagerly():  # there is no schema, and TFT would keep the tensor for the next analysis of this process
+        return ids
     largest = tf.cast(tf.convert_to_tensor(cardinality), tf.int64) - 1
     schema_inference.set_tensor_schema_override(ids, tf.constant(0, tf.int64), largest)
     return ids
-
-
-def file_name(name: str) -> str:
-    """Return the name of a vocabulary's file."""
-    return "".join(c if c.isalnum() or c in "_-." else "_" for c in name)

@@ -7,6 +7,7 @@ contention. Called by `runners` and `report`. Never runs a node.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,9 +39,14 @@ class Artifact:
     properties: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def exists(self) -> bool:
-        """Whether its files are still there (local URIs; others are taken to be)."""
-        return "://" in self.uri or Path(self.uri).exists()
+    def is_whole(self) -> bool:
+        """Whether its files are still there, in every split (local URIs; others are taken to be)."""
+        if "://" in self.uri:
+            return True
+        folder = Path(self.uri)
+        splits = json.loads(self.properties.get("split_names") or "[]")
+        parts = [folder / f"Split-{name}" for name in splits] or [folder]
+        return all(part.is_dir() and any(part.iterdir()) for part in parts) or folder.is_file()
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,6 @@ class Execution:
     state: str
     cache_key: str
     cache_parts: str
-    started_ms: int
-    updated_ms: int
     inputs: dict[str, tuple[int, ...]]
     outputs: dict[str, tuple[Artifact, ...]]
 
@@ -110,13 +114,19 @@ def damaged(sqlite: Path, error: BaseException) -> RunFailed:
 class History:
     """What a pipeline's store knows, read once: executions by node, newest first."""
 
-    def __init__(self, store: MetadataStore, pipeline: str) -> None:
-        """Read every execution of `pipeline` with its events and artifacts."""
-        self._artifacts = {a.id: _artifact(a) for a in store.get_artifacts()}
-        raw = {e.id: e for e in store.get_executions()}
-        runs = _context_names(store, "pipeline_run")
-        nodes = _context_names(store, "node")
-        inputs, outputs = _events(store, list(raw))
+    def __init__(self, store: MetadataStore, pipeline: str, run: str | None = None) -> None:
+        """Read every execution of `pipeline`, or of one run of it, with its events and artifacts."""
+        if run is None:
+            artifacts, raw = store.get_artifacts(), {e.id: e for e in store.get_executions()}
+            runs, nodes = _context_names(store, "pipeline_run"), _context_names(store, "node")
+            inputs, outputs = _events(store, list(raw))
+        else:
+            context = store.get_context_by_type_and_name("pipeline_run", run)
+            raw = {e.id: e for e in store.get_executions_by_context(context.id)} if context else {}
+            runs, nodes = dict.fromkeys(raw, run), {i: _node_of(store, i) for i in raw}
+            inputs, outputs = _events(store, list(raw))
+            artifacts = store.get_artifacts_by_id(sorted({a for made in outputs.values() for ids in made.values() for a in ids}))
+        self._artifacts = {a.id: _artifact(a) for a in artifacts}
         self.executions: list[Execution] = []
         for id_, execution in raw.items():
             node = nodes.get(id_, "")
@@ -131,8 +141,6 @@ class History:
                     state=STATES[execution.last_known_state],
                     cache_key=execution.custom_properties[CACHE_KEY].string_value,
                     cache_parts=execution.custom_properties[CACHE_PARTS].string_value,
-                    started_ms=execution.create_time_since_epoch,
-                    updated_ms=execution.last_update_time_since_epoch,
                     inputs={k: tuple(v) for k, v in inputs.get(id_, {}).items()},
                     outputs=made,
                 )
@@ -147,13 +155,10 @@ class History:
         """Return the newest execution of each node in the run."""
         return {e.node: e for e in reversed(self.executions) if e.run == run}
 
-    def artifact(self, id_: int) -> Artifact | None:
-        """Return the artifact with this id, if the store has it."""
-        return self._artifacts.get(id_)
-
     def latest_blessing(self) -> Artifact | None:
-        """Return the newest blessing that was given, or None before the first."""
-        given = (a for a in self._artifacts.values() if a.type == "ModelBlessing" and a.properties.get("blessed") == 1)
+        """Return the newest blessing that this pipeline gave, or None before the first."""
+        made = (a for e in self.executions for artifacts in e.outputs.values() for a in artifacts)
+        given = (a for a in made if a.type == "ModelBlessing" and a.properties.get("blessed") == 1)
         return max(given, key=lambda a: a.id, default=None)
 
 
@@ -165,6 +170,12 @@ def read_history(config: Config) -> History:
         return _Empty()
     with open_store(config) as store:
         return History(store, config.name)
+
+
+def read_run(config: Config, run: str) -> dict[str, Execution]:
+    """Return the executions of one run by node, without reading the others'."""
+    with open_store(config) as store:
+        return History(store, config.name, run).of_run(run)
 
 
 class _Empty(History):
@@ -235,6 +246,10 @@ def _context_names(store: MetadataStore, type_name: str) -> dict[int, str]:
         for context in store.get_contexts_by_type(type_name)
         for execution in store.get_executions_by_context(context.id)
     }
+
+
+def _node_of(store: MetadataStore, execution_id: int) -> str:
+    return next((c.name for c in store.get_contexts_by_execution(execution_id) if c.type == "node"), "")
 
 
 Events = dict[int, dict[str, list[int]]]

@@ -55,7 +55,6 @@ class Run:
     started: str = ""
     seconds: float | None = None
     pid: int = 0
-    partial: bool = False
     message: str = ""
     pushed_version: int | None = None
     nodes: dict[str, NodeRecord] = field(default_factory=dict)
@@ -82,14 +81,12 @@ class Run:
         return Config.model_validate_json((self.folder / "config.json").read_text(encoding="utf-8"))
 
 
-def new_run(config: Config, *, config_path: Path, env: str, partial: bool) -> Run:
+def new_run(config: Config, *, config_path: Path, env: str) -> Run:
     """Make the folder of a new run; its id sorts by time."""
     assert config.root is not None
     now = datetime.now(UTC)
-    run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    run = Run(
-        run_id, str(config.root), config.name, str(config_path), env, started=now.isoformat(timespec="seconds"), partial=partial
-    )
+    run_id = f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}{secrets.token_hex(1)}"
+    run = Run(run_id, str(config.root), config.name, str(config_path), env, started=now.isoformat(timespec="seconds"))
     run.pid = os.getpid()
     for sub in ("nodes", "logs"):
         (run.folder / sub).mkdir(parents=True)
@@ -115,10 +112,10 @@ def load_run(folder: Path) -> Run:
         ) from error
 
 
-def runs_of(root: Path) -> list[Run]:
-    """Return the runs below a root, newest first."""
-    folders = sorted((root / "runs").glob("*/run.json"), reverse=True)
-    return [load_run(f.parent) for f in folders]
+def newest_run(root: Path) -> Run | None:
+    """Return the newest run below a root, or None before the first."""
+    folders = sorted((root / "runs").glob("*/run.json"))
+    return load_run(folders[-1].parent) if folders else None
 
 
 def find_run(text: str, roots: list[Path]) -> Run:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from waze_data_tfx.config import view
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import UserCodeError, UserError, unknown_name
 from waze_data_tfx.features.inputs import ModelInput
@@ -34,15 +35,14 @@ def build_model(inputs: dict[str, ModelInput], config: Config) -> Any:
         return ready_made(config)(inputs, config)
     function = load_function(path, "build_model")
     try:
-        model = function(inputs, config) if accepts(function, 2) else function(inputs)
+        model = function(inputs, view.for_model(config)) if accepts(function, 2) else function(inputs)
     except UserError:
         raise
     except Exception as exc:
         raise UserCodeError(f"{located(exc, path)}: build_model raised {said(exc)}") from exc
     if library_of(model) is None:
         raise UserCodeError(
-            f"{origin(config)}: received {type(model).__qualname__}; "
-            "expected a keras.Model or a tf_keras.Model",
+            f"{origin(config)}: received {type(model).__qualname__}; expected a keras.Model or a tf_keras.Model",
             hint="end it with `return keras.Model(inputs, outputs)`",
         )
     return model

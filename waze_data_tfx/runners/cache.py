@@ -15,6 +15,7 @@ from importlib import metadata as distributions
 from pathlib import Path
 from typing import Any, Literal
 
+from .. import versions
 from ..config import Config
 from ..data.fingerprint import fingerprint
 from ..history.metadata import SUCCESSFUL, Execution, History
@@ -23,7 +24,19 @@ from ..usercode import code_files
 
 Decision = Literal["run", "cached", "done", "reused", "skip"]
 PACKAGE = Path(__file__).resolve().parent.parent
-VERSIONED = ("tfx", "tensorflow", "keras", "apache-beam")
+VERSIONED = (
+    "tfx",
+    "tensorflow",
+    "tensorflow-transform",
+    "tensorflow-data-validation",
+    "tensorflow-model-analysis",
+    "tfx-bsl",
+    "keras",
+    "tf-keras",
+    "apache-beam",
+    "duckdb",
+    "pyarrow",
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,15 @@ class Selection:
     force: bool = False
 
 
-def plan(config: Config, nodes: Mapping[str, Node], history: History, *, selection: Selection, run: str) -> list[Planned]:
+def plan(
+    config: Config,
+    nodes: Mapping[str, Node],
+    history: History,
+    *,
+    selection: Selection,
+    run: str = "",
+    recorded: Mapping[str, str] | None = None,
+) -> list[Planned]:
     """Decide for every node, in topological order.
 
     Args:
@@ -65,7 +86,8 @@ def plan(config: Config, nodes: Mapping[str, Node], history: History, *, selecti
         nodes: the graph by id.
         history: what earlier runs left.
         selection: partial run and force.
-        run: id of the run that is planned; nodes that it has completed are not executed again.
+        run: id of the run that goes on, if one does; nodes that it has completed are not executed again.
+        recorded: that run's own note of its nodes' keys: a kill can come between a node's end and its key in MLMD.
     """
     inside = set(nodes)
     if selection.end:
@@ -76,7 +98,9 @@ def plan(config: Config, nodes: Mapping[str, Node], history: History, *, selecti
         baseline = _baseline(planned, history) if node.resolves_baseline else None
         parts = key_parts(config, node, {u: planned[u].key for u in node.upstream}, baseline)
         key = _hash(parts)
-        planned[node.id] = _decide(node, key, parts, planned, history, selection, inside, started, run)
+        planned[node.id] = _decide(
+            config, node, key, parts, planned, history, selection, inside, started, run, (recorded or {}).get(node.id, "")
+        )
     return list(planned.values())
 
 
@@ -95,6 +119,12 @@ def key_parts(config: Config, node: Node, upstream: dict[str, str], baseline: in
     if node.resolves_baseline:
         parts["baseline"] = baseline
     return parts
+
+
+def parts_read(config: Config, node: Node) -> dict[str, Any]:
+    """Return the parts that a node reads from files while it runs: to see afterwards whether they were what its key says."""
+    parts = key_parts(config, node, {}, None)
+    return {name: value for name, value in parts.items() if name in ("data", "library") or name.startswith("code ")}
 
 
 def changed_parts(before: str, now: dict[str, Any]) -> list[str]:
@@ -118,6 +148,7 @@ def changed_parts(before: str, now: dict[str, Any]) -> list[str]:
 
 
 def _decide(
+    config: Config,
     node: Node,
     key: str,
     parts: dict[str, Any],
@@ -127,6 +158,7 @@ def _decide(
     inside: set[str],
     started: set[str],
     run: str,
+    recorded: str,
 ) -> Planned:
     def is_(decision: Decision, reason: str, source: Execution | None = None) -> Planned:
         return Planned(node, decision, reason, key, parts, source)
@@ -135,24 +167,44 @@ def _decide(
         return is_("skip", f"after --to {selection.end}")
     upstream = [planned[u] for u in node.upstream]
     own = next((e for e in history.of_node(node.id) if e.run == run), None)
-    if own and own.state in SUCCESSFUL and own.cache_key == key and _intact(own) and all(p.decision != "run" for p in upstream):
+    same = own is not None and (own.cache_key or recorded) == key
+    if own and same and own.state in SUCCESSFUL and _intact(own) and all(p.decision != "run" for p in upstream):
         return is_("done", "finished before the interruption", own)
     if node.id not in started:
-        last = next((e for e in history.of_node(node.id) if e.state in SUCCESSFUL and _intact(e)), None)
-        if last is None:
-            return is_("run", f"before --from {selection.start}, but it has never run")
-        same = last.cache_key == key
-        return is_(
-            "cached" if same else "reused", f"before --from {selection.start}" + ("" if same else ", though changed"), last
-        )
+        return _reuse_before(node, key, parts, upstream, history, selection)
     if selection.force:
         return is_("run", "--force")
     if changed := [p.node.id for p in upstream if p.decision == "run"]:
         return is_("run", f"{changed[0]} runs" if len(changed) == 1 else f"{', '.join(changed)} run")
-    return _reuse(node, key, parts, upstream, history)
+    return _reuse(config, node, key, parts, upstream, history)
 
 
-def _reuse(node: Node, key: str, parts: dict[str, Any], upstream: list[Planned], history: History) -> Planned:
+def _reuse_before(
+    node: Node, key: str, parts: dict[str, Any], upstream: list[Planned], history: History, selection: Selection
+) -> Planned:
+    """Take a node that a partial run starts after: its newest execution that read what the nodes before it give this run."""
+    where = f"before --from {selection.start}"
+    if any(p.decision == "run" for p in upstream):
+        return Planned(node, "run", f"{where}, but what it reads is made again", key, parts)
+    whole = [e for e in history.of_node(node.id) if e.state in SUCCESSFUL and _intact(e)]
+    if not whole:
+        return Planned(
+            node,
+            "run",
+            f"{where}, but nothing of it is left" if history.of_node(node.id) else f"{where}, but it has never run",
+            key,
+            parts,
+        )
+    available = {i for p in upstream if p.source for i in p.source.output_ids()}
+    last = next((e for e in whole if _read_only(e, available, upstream, history)), None)
+    if last is None:
+        return Planned(node, "run", f"{where}, but its last run ({whole[0].run}) read other inputs", key, parts)
+    if last.cache_key == key:
+        return Planned(node, "cached", where, key, parts, last)
+    return Planned(node, "reused", f"{where}, though changed", key, parts, last)
+
+
+def _reuse(config: Config, node: Node, key: str, parts: dict[str, Any], upstream: list[Planned], history: History) -> Planned:
     """Find an earlier execution with this key that read exactly what this run would give it."""
     earlier = [e for e in history.of_node(node.id) if e.state in SUCCESSFUL]
     if not earlier:
@@ -168,7 +220,26 @@ def _reuse(node: Node, key: str, parts: dict[str, Any], upstream: list[Planned],
     whole = next((e for e in candidates if _intact(e)), None)
     if whole is None:
         return Planned(node, "run", "its outputs are no longer on disk", key, parts)
+    if node.pushes and (superseded := _superseded(config, whole)):
+        return Planned(node, "run", superseded, key, parts)
     return Planned(node, "cached", f"unchanged since run {whole.run}", key, parts, whole)
+
+
+def _superseded(config: Config, execution: Execution) -> str:
+    """Say why the version that this execution pushed does not stand: deleted, or a later one is current.
+
+    An earlier one that is current was chosen by a rollback, and stays.
+    """
+    pushed = next((a.properties.get("pushed_version") for a in execution.outputs.get("pushed_model", ())), None)
+    directory = config.push.directory
+    if not pushed or directory is None:
+        return ""
+    if int(pushed) not in versions.versions(directory):
+        return f"version {pushed} is no longer in {directory}"
+    current = versions.current(directory)
+    if current is None or current > int(pushed):
+        return f"version {current} is current, not this model's version {pushed}"
+    return ""
 
 
 def _read_only(execution: Execution, available: set[int], upstream: list[Planned], history: History) -> bool:
@@ -179,7 +250,7 @@ def _read_only(execution: Execution, available: set[int], upstream: list[Planned
 
 
 def _intact(execution: Execution) -> bool:
-    return all(a.exists for artifacts in execution.outputs.values() for a in artifacts)
+    return all(a.is_whole for artifacts in execution.outputs.values() for a in artifacts)
 
 
 def _baseline(planned: Mapping[str, Planned], history: History) -> int | None:

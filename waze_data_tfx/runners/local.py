@@ -9,26 +9,29 @@ import os
 import shutil
 import signal
 import time
+import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from .. import errors, pipelines
 from ..config import Config, Loaded
 from ..history import metadata
-from ..history.record import FINISHED, NodeRecord, Run, RunState, load_run, new_run, runs_of, write_json, write_text
+from ..history.record import FINISHED, NodeRecord, Run, RunState, load_run, new_run, newest_run, write_json, write_text
 from ..pipelines.graph import Node, downstream_of, ordered
 from . import verdicts
 from .cache import Planned, Selection, plan
 from .node import COMPILE
 from .progress import Progress, show
-from .workers import Workers, last_line
+from .workers import Workers
 
 POLL_S = 0.1
+LOCK_S = 0.5  # `runs` and `show` take the lock for a moment to see whether a run is alive
 FULL_BYTES = 16 << 10
 """Less free space than this: a file of a few lines no longer fits."""
 
@@ -46,15 +49,17 @@ class LocalRunner:
         """Return the config."""
         return self.loaded.config
 
-    def plan(self, selection: Selection, run_id: str = "") -> list[Planned]:
-        """Decide what a run would do, without doing it.
+    def plan(self, selection: Selection, run: Run | None = None) -> list[Planned]:
+        """Decide what a run, or `run` if it went on, would do, without doing it.
 
         Raises:
             UserError: when a node's name is unknown, or the selection is empty.
         """
         nodes = self._nodes()
         _check_selection(selection, nodes)
-        return plan(self.config, nodes, metadata.read_history(self.config), selection=selection, run=run_id)
+        recorded = {node.id: node.key for node in run.nodes.values()} if run else None
+        history = metadata.read_history(self.config)
+        return plan(self.config, nodes, history, selection=selection, run=run.id if run else "", recorded=recorded)
 
     def run(self, selection: Selection, *, resume: bool = False) -> Run:
         """Run the pipeline and return its record; `record.exit_code` says how it ended.
@@ -64,20 +69,18 @@ class LocalRunner:
             UserError: when there is nothing to resume or a node's name is unknown.
         """
         _check_selection(selection, self._nodes())
-        self._check_push_directory()
         with self._lock():
+            self._check_push_directory()
             run = self._resumable() if resume else None
-            if run is not None and run.state == "done":
-                return run
-            planned = self.plan(selection, run.id if run else "")
+            planned = self.plan(selection, run)
             note = ""
+            if run is not None and run.state == "done" and all(p.decision != "run" for p in planned):
+                return run
             if run is not None and (changed := self._finished_but_planned(run, planned)):
-                note = f"{changed.node.id} changed since run {run.id} ({changed.reason}), so a new run starts; the rest is reused"
+                note = f"run {run.id} has finished {changed.node.id} ({changed.reason}): a new run starts and reuses the rest"
                 run, planned = None, self.plan(selection)
             if run is None:
-                run = new_run(
-                    self.config, config_path=self.loaded.path, env=self.env, partial=bool(selection.start or selection.end)
-                )
+                run = new_run(self.config, config_path=self.loaded.path, env=self.env)
             else:
                 write_text(run.folder / "config.json", self.config.model_dump_json(by_alias=True, indent=1))
             _Execution(run, self.config, {p.node.id: p for p in planned}, quiet=self.quiet).run_all(note)
@@ -85,15 +88,9 @@ class LocalRunner:
 
     def _finished_but_planned(self, run: Run, planned: list[Planned]) -> Planned | None:
         """Return a node that this run has finished and would have to execute again: TFX runs a node once per run id."""
-        finished = metadata.read_history(self.config).of_run(run.id)
-        return next(
-            (
-                p
-                for p in planned
-                if p.decision == "run" and p.node.id in finished and finished[p.node.id].state in metadata.SUCCESSFUL
-            ),
-            None,
-        )
+        finished = {n for n, e in metadata.read_history(self.config).of_run(run.id).items() if e.state in metadata.SUCCESSFUL}
+        again = (p for p in planned if p.decision == "run" and (p.node.id in finished or run.state == "done"))
+        return next(again, None)
 
     def _nodes(self) -> dict[str, Node]:
         return ordered(pipelines.load(self.config.pipeline).nodes(self.config))
@@ -101,14 +98,12 @@ class LocalRunner:
     def _resumable(self) -> Run:
         """Return the newest run; interrupted and failed runs go on, a finished one is returned as it is."""
         assert self.config.root is not None
-        runs = runs_of(self.config.root)
-        if not runs:
+        run = newest_run(self.config.root)
+        if run is None:
             raise errors.UserError(
                 f"{self.loaded.path}: nothing to resume: no run below {self.config.root}",
                 hint=f"start one with `waze-tfx run {self.loaded.path}`",
             )
-        run = runs[0]
-        run.pid = os.getpid()
         return run
 
     def _check_push_directory(self) -> None:
@@ -128,7 +123,7 @@ class LocalRunner:
         assert self.config.root is not None
         try:
             self.config.root.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.config.root / "run.lock", timeout=0)
+            lock = FileLock(self.config.root / "run.lock", timeout=LOCK_S)
             lock.acquire()
         except Timeout:
             raise errors.Locked(
@@ -184,6 +179,7 @@ class _Execution:
         for id_, p in planned.items():
             write_json(run.folder / "nodes" / f"{id_}.parts.json", p.parts)
             run.result_path(id_).unlink(missing_ok=True)
+        run.result_path(COMPILE).unlink(missing_ok=True)
         run.save()
         self._progress: Progress = show(run, quiet=quiet)
 
@@ -204,17 +200,28 @@ class _Execution:
                     self._interrupted()
         except errors.WazeTfxError as error:
             self._finish("failed", error.exit_code, str(error))
+        except (OSError, ValueError, KeyError) as error:  # a full disk, or an artifact that was changed from outside
+            with suppress(OSError), (self._run.folder / "logs" / "runner.log").open("a") as log:
+                traceback.print_exc(file=log)
+            self._finish("failed", errors.RunFailed.exit_code, str(self._own_failure(error)))
         finally:
             self._end_workers()
-            self._run.save()
+
+    def _own_failure(self, error: Exception) -> errors.RunFailed:
+        full = errors.disk_is_full(error)
+        what = "the disk is full" if full else "an artifact or record could not be read"
+        hint = "free some space" if full else "if files were changed by hand, run with --force"
+        return errors.RunFailed(f"{self._run.root}: {what}: {type(error).__name__}: {error}", hint=f"{hint}; then run again")
 
     def _take_cached(self) -> None:
         """Publish what earlier runs made as this run's, and look again at the verdicts that it carries."""
-        taken = [p for p in self._planned.values() if p.decision in ("cached", "reused")]
+        taken = [p for p in self._planned.values() if p.decision in ("cached", "reused", "done")]
         if taken:
             with metadata.open_store(self._config) as store:
                 for p in taken:
                     assert p.source is not None
+                    if p.decision == "done":
+                        metadata.set_cache_key(store, p.source.id, p.key, json.dumps(p.parts, default=str))
                     if p.source.run == self._run.id:
                         continue
                     self._run.nodes[p.node.id].execution_id = metadata.publish_cached(
@@ -268,7 +275,7 @@ class _Execution:
         record.seconds = round(time.time() - (record.started or time.time()), 3)
         if code == 0 and result.get("state") == "complete":
             record.state, record.execution_id = "complete", result["execution_id"]
-            self._show(record, metadata.read_history(self._config).of_run(self._run.id).get(node))
+            self._show(record, metadata.read_run(self._config, self._run.id).get(node))
             self._run.save()
             return
         record.state = "failed"
@@ -316,13 +323,18 @@ class _Execution:
             self._workers.end()
 
     def _finish(self, state: RunState, exit_code: int, message: str) -> None:
+        """End what still runs and write the record; a disk too full even for that leaves the message, which is what counts."""
         self._end_workers()
         for record in self._run.nodes.values():
             if record.state in ("waiting", "running"):
                 record.state = "not run"
         self._run.state, self._run.exit_code, self._run.message = state, exit_code, message
         self._run.seconds = round(time.time() - self._began, 3)
-        self._run.save()
+        try:
+            self._run.save()
+        except OSError as error:
+            if not errors.disk_is_full(error):
+                self._run.message += f"\n  (the run's record could not be written: {error})"
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

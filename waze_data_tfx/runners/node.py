@@ -17,11 +17,13 @@ from typing import Any, NoReturn
 
 from filelock import FileLock
 
+from .. import pipelines
 from ..config import Config
-from ..errors import BY_NAME, RunFailed, UserCodeError, UserError, WazeTfxError, disk_is_full, did_you_mean, unknown_name
+from ..errors import BY_NAME, RunFailed, UserCodeError, UserError, WazeTfxError, did_you_mean, disk_is_full, unknown_name
 from ..history import metadata as light
 from ..history.record import Run, load_run, write_json
 from ..usercode import said, user_frame
+from .cache import changed_parts, parts_read
 
 COMPILE = "compile"
 _BEAM_SUFFIX = " [while running '"
@@ -43,8 +45,6 @@ def compile_pipeline(run: Run, config: Config, data_fingerprint: str) -> None:
     """
     from tfx.dsl.compiler.compiler import Compiler
     from tfx.orchestration.portable import runtime_parameter_utils
-
-    from .. import pipelines
 
     check_beam_args(config.env.beam_args)
     pipeline = pipelines.load(config.pipeline).build(config, data_fingerprint=data_fingerprint)
@@ -139,14 +139,24 @@ def _launch(run: Run, node_id: str) -> int:
     ).launch()
     record = run.nodes.get(node_id)
     with light.open_store(config) as opened:
-        execution = light.History(opened, config.name).of_run(run.id).get(node_id)
+        execution = light.History(opened, config.name, run.id).of_run(run.id).get(node_id)
         if execution is None or execution.state not in light.SUCCESSFUL:
             state = execution.state if execution else "not registered"
             raise RunFailed(f"{node_id}: TFX left the execution {state} without an exception", hint=f"read {run.log(node_id)}")
-        if record and record.key:
-            parts_path = run.folder / "nodes" / f"{node_id}.parts.json"
-            light.set_cache_key(opened, execution.id, record.key, parts_path.read_text(encoding="utf-8"))
+        if record and record.key and (parts := _parts_still_true(run, config, node_id)):
+            light.set_cache_key(opened, execution.id, record.key, parts)
     return info.execution_id if info and info.execution_id else execution.id
+
+
+def _parts_still_true(run: Run, config: Config, node_id: str) -> str:
+    """Return the parts of the node's key as JSON, or nothing if a file that it read was changed while it ran."""
+    planned = (run.folder / "nodes" / f"{node_id}.parts.json").read_text(encoding="utf-8")
+    node = next(n for n in pipelines.load(config.pipeline).nodes(config) if n.id == node_id)
+    changed = changed_parts(planned, {**json.loads(planned), **parts_read(config, node)})
+    if not changed:
+        return planned
+    print(f"{node_id}: {'; '.join(changed)} while it ran, so no later run will reuse what it made")
+    return ""
 
 
 def _locked_metadata(connection: Any, lock: Path) -> Any:
@@ -212,7 +222,7 @@ def explain(error: BaseException, node_id: str, run: Run) -> WazeTfxError:
     full = next((e for e in chain if disk_is_full(e)), None)
     if full is not None:
         return RunFailed(
-            f"{node_id}: the disk is full; could not write {_place(full) or f'below {run.root}'}",
+            f"{node_id}: the disk is full while writing {_place(full) or f'below {run.root}: {said(full)}'}",
             hint=f"free some space, then {resume}",
         )
     ours = [e for e in chain if isinstance(e, WazeTfxError)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from .. import versions
 from ..config import Config
 from ..evaluation.verdict import Verdict
 from ..history.metadata import Execution
@@ -94,9 +95,13 @@ def _verdict(execution: Execution, run: Run) -> Outcome:
 def _pushed(execution: Execution, config: Config) -> Outcome:
     artifacts = execution.outputs.get("pushed_model", ())
     version = artifacts[0].properties.get("pushed_version") if artifacts else None
-    if not version:
+    directory = config.push.directory
+    if not version or directory is None:
         return Outcome("not pushed")
-    return Outcome(f"version {version} in {config.push.directory}", pushed_version=int(version))
+    current = versions.current(directory)
+    if current != int(version):
+        return Outcome(f"version {version} in {directory}; current is {current}, by a rollback")
+    return Outcome(f"version {version} in {directory}", pushed_version=int(version))
 
 
 def anomalies_in(artifact_folder: Path) -> dict[str, list[str]]:

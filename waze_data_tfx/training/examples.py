@@ -5,7 +5,7 @@ TensorFlow at the top.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,20 +42,23 @@ class Split:
     n_rows: int
 
 
-def read_split(name: str, patterns: Iterable[str], spec: Mapping[str, Any], *, in_memory_bytes: int = IN_MEMORY_BYTES) -> Split:
-    """Read a split: its columns if they fit into `in_memory_bytes` (estimated from the files' size), else its row count.
+def read_split(
+    name: str, patterns: Iterable[str], spec: Mapping[str, Any], config: Config, *, in_memory_bytes: int = IN_MEMORY_BYTES
+) -> Split:
+    """Read a split: its columns if they fit into `in_memory_bytes` (estimated from the files' size), else its labels only.
 
     Raises:
-        DataError: no file or no example.
+        DataError: no file, no example, or a label that cannot be learnt from.
     """
     files = tuple(sorted(f for p in patterns for f in tf.io.gfile.glob(p)))
     size_bytes = sum(tf.io.gfile.stat(f).length for f in files)
     columns = None
     if files and size_bytes * _EXPANSION <= in_memory_bytes:
         columns = _read_columns(files, spec)
-        n_rows = len(next(iter(columns.values()))) if columns else 0
+        labels: Iterable[np.ndarray] = [columns[config.label]] if columns else []
     else:
-        n_rows = int(_records(files).batch(_PARSE_BATCH).map(tf.size).reduce(np.int32(0), tf.add)) if files else 0
+        labels = _label_batches(files, spec, config.label) if files else []
+    n_rows = check_labels(name, labels, config)
     if not n_rows:
         raise DataError(
             f"split '{name}': no example to learn from; received {len(files)} files, 0 rows",
@@ -64,27 +67,27 @@ def read_split(name: str, patterns: Iterable[str], spec: Mapping[str, Any], *, i
     return Split(name, files, spec, columns, n_rows)
 
 
-def check_labels(split: Split, config: Config) -> None:
-    """Check the labels of a split that is in memory.
+def check_labels(name: str, parts: Iterable[np.ndarray], config: Config) -> int:
+    """Check the labels of split `name`, given in parts, and return how many there are.
 
     Raises:
         DataError: a label is missing or, in classification, outside 0..n_classes-1.
     """
-    if split.columns is None:
-        return
-    labels = split.columns[config.label].reshape(-1)
-    if config.task == "regression":
-        wrong, expected = ~np.isfinite(labels), "a finite number"
-    else:
-        n_classes = config.n_classes or 2
-        wrong, expected = (labels < 0) | (labels >= n_classes), f"an integer in 0..{n_classes - 1}"
-    if wrong.any():
-        received = "a missing value" if labels[wrong][0] in (-1,) or np.isnan(labels[wrong][0]) else str(labels[wrong][0])
-        raise DataError(
-            f"split '{split.name}': label '{config.label}': {int(wrong.sum())} of {split.n_rows} rows cannot be learnt from; "
-            f"received {received}; expected {expected}",
-            hint=f"drop such rows with a rule, such as `{config.label} IS NULL`",
-        )
+    n_classes = config.n_classes or 2
+    n_rows, n_wrong, first = 0, 0, None
+    for part in parts:
+        labels = part.reshape(-1)
+        wrong = labels[~np.isfinite(labels) if config.task == "regression" else (labels < 0) | (labels >= n_classes)]
+        n_rows, n_wrong = n_rows + len(labels), n_wrong + len(wrong)
+        first = wrong[0] if first is None and len(wrong) else first
+    if first is None:
+        return n_rows
+    raise DataError(
+        f"split '{name}': label '{config.label}': {n_wrong} of {n_rows} rows cannot be learnt from; "
+        f"received {'a missing value' if first == -1 or np.isnan(first) else first}; "
+        f"expected {'a finite number' if config.task == 'regression' else f'an integer in 0..{n_classes - 1}'}",
+        hint=f"drop such rows with a rule, such as `{config.label} IS NULL`",
+    )
 
 
 def batches(split: Split, config: Config, arrange: Arrange, *, label_rank: int, batch_size: int, seed: int | None) -> Any:
@@ -149,6 +152,11 @@ def _parser(spec: Mapping[str, Any]) -> Callable[[Any], Any]:
         return tf.io.parse_example(records, dict(spec))
 
     return tf.autograph.experimental.do_not_convert(parse)
+
+
+def _label_batches(files: Iterable[str], spec: Mapping[str, Any], label: str) -> Iterator[np.ndarray]:
+    for part in _records(files).batch(_PARSE_BATCH).map(_parser({label: spec[label]})).as_numpy_iterator():
+        yield part[label]
 
 
 def _read_columns(files: Iterable[str], spec: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -7,15 +7,14 @@ binary: the probability of class 1; multi-class: the class) and, for classificat
 `run`. Imports TensorFlow at the top.
 """
 
-import keyword
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
 from tensorflow_transform.saved import saved_transform_io_v2
 
+from waze_data_tfx.config.names import RAW, argument_names
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.models.building import is_keras_3
 
@@ -55,24 +54,9 @@ def export(model: Any, arrange: Arrange, transformed: Any, config: Config, direc
 
     signatures = {
         "serving_default": _from_examples(predict, columns, key),
-        "raw": _from_columns(predict, columns, key),
+        RAW: _from_columns(predict, columns, key),
     }
     tf.saved_model.save(module, directory, signatures=signatures)
-
-
-def argument_names(columns: Iterable[str]) -> dict[str, str]:
-    """Return the name of each column in the signature `raw`: its own, made a Python identifier where it is none.
-
-    `trip miles` becomes `trip_miles` and `class` becomes `class_`; a name that is then taken gets another underscore.
-    """
-    names: dict[str, str] = {}
-    for column in sorted(columns, key=lambda c: (not c.isidentifier() or keyword.iskeyword(c), c)):
-        name = re.sub(r"[^0-9A-Za-z_]", "_", column)
-        name = f"_{name}" if name[0].isdigit() else name
-        while keyword.iskeyword(name) or name in names.values():
-            name += "_"
-        names[column] = name
-    return names
 
 
 def predictions(output: Any, config: Config) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from waze_data_tfx.models.building import build_model, check_outputs, feeder, li
 from waze_data_tfx.models.compiling import compile_model, is_compiled
 from waze_data_tfx.usercode import located, said
 
-from .examples import Arrange, Split, batches, check_labels, n_steps, read_split
+from .examples import Arrange, Split, batches, n_steps, read_split
 from .export import export
 
 HISTORY_FILE = "training.json"
@@ -43,10 +43,8 @@ def run_fn(fn_args: Any) -> None:
     inputs = model_inputs(transformed, config)
     spec = transformed.transformed_feature_spec()
     train, evaluation = (
-        read_split(name, files, spec) for name, files in (("train", fn_args.train_files), ("eval", fn_args.eval_files))
+        read_split(name, files, spec, config) for name, files in (("train", fn_args.train_files), ("eval", fn_args.eval_files))
     )
-    for split in (train, evaluation):
-        check_labels(split, config)
     read_s = time.monotonic() - started
     model, arrange = _model(inputs, train, config)
     history, fit_s = _fit(model, arrange, train, evaluation, config)
@@ -80,7 +78,7 @@ def _called(model: Any, inputs: Any, config: Config) -> Any:
     except Exception as exc:
         path = config.code.model
         where = located(exc, path) if path else "model"
-        raise UserCodeError(f"{where}: the model raised on the first rows {said(exc)}") from exc
+        raise UserCodeError(f"{where}: the model, called on the first rows, raised {said(exc)}") from exc
     if not hasattr(output, "shape"):
         raise UserCodeError(
             f"{origin(config)}: the model's output: received {type(output).__name__}; expected one tensor",
