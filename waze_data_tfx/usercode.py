@@ -21,6 +21,7 @@ Frame = tuple[str, int, str]
 _NOISE = re.compile(
     r"\{\{function_node .*?\}\}|\[\[\{\{node .*?\}\}\]\]|\[Op:[^\]]*\](?: name:)?|\[while running '.*?'\]"
     r"|Graph execution error:|Detected at node .*? defined at \(most recent call last\):|<stack traces unavailable>"
+    r"|Error when executing query:|(?s:query:\s+[A-Z]{5,}\b.*)"  # ML Metadata quotes its SQL
 )
 _SAID_CHARACTERS = 400
 _QUOTED_FRAME = re.compile(r'File "([^"]+)", line (\d+), in ([^\s*]+)')
@@ -126,7 +127,7 @@ def defined_at(function: Callable[..., Any], path: Path) -> str:
 
 
 def said(error: BaseException) -> str:
-    """Return `Type: message` in one line: its first three, without what Beam and TensorFlow wrap around a message."""
+    """Return `Type: message`, the first three lines of it as one, without what Beam, TensorFlow and ML Metadata add."""
     lines = _NOISE.sub(" ", str(error).replace("\\n", "\n")).splitlines()
     text = " ".join([" ".join(line.split()) for line in lines if line.strip()][:3])
     short = text if len(text) <= _SAID_CHARACTERS else text[: _SAID_CHARACTERS - 3].rsplit(" ", 1)[0] + "..."

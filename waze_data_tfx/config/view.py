@@ -12,7 +12,7 @@ from .schema import Config
 
 Parts = Mapping[str, "Parts | None"]
 """Name -> None for the whole section, or the parts of it that may be read."""
-COMMON: Parts = {"task": None, "label": None, "key": None, "n_classes": None, "features": None}
+COMMON: Parts = {"name": None, "task": None, "label": None, "key": None, "n_classes": None, "features": None}
 FOR_FEATURES: Parts = {**COMMON, "model": {"params": None}}
 FOR_MODEL: Parts = {**COMMON, "model": None, "training": None}
 

@@ -63,7 +63,8 @@ def column(inputs: Mapping[str, Any], name: str) -> Any:
     if name not in inputs:
         raise DataError(
             f"column '{name}': in the config, but not in the data's schema; known: {', '.join(sorted(inputs))}"
-            f"{did_you_mean(name, inputs)}"
+            f"{did_you_mean(name, inputs)}",
+            hint="add it to a schema of your own; an inferred one has the columns with a value in the training split",
         )
     return inputs[name]
 
