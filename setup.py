@@ -10,6 +10,8 @@ HOMES = {"components": "components", "pipelines": "pipelines", "templates": "tem
 
 BASE = [
     "filelock>=3.12",
+    "jinja2>=3.1",
+    "numpy",
     "pydantic>=2.7,<3",
     "rich>=13",
     "ruamel.yaml>=0.18",
@@ -54,6 +56,7 @@ setup(
         "waze_data_tfx.configs": ["*.yaml", "schema.json", "env/*.yaml"],
         "waze_data_tfx.templates": ["*/*"],
         "waze_data_tfx.components": ["*/README.md"],
+        "waze_data_tfx.report": ["*.j2", "*.css"],
     },
     install_requires=BASE,
     extras_require={"tfx": TFX, "dev": DEV},

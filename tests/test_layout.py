@@ -68,8 +68,9 @@ def installed(wheel: Path) -> Path:
 def test_the_wheel_holds_every_python_file_and_all_content_once(wheel: Path) -> None:
     held = [n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n]
     assert len(held) == len(set(held))
+    library = REPOSITORY / "waze_data_tfx"
     wanted = [
-        f"waze_data_tfx/{p.relative_to(REPOSITORY / 'waze_data_tfx')}" for p in _files(REPOSITORY / "waze_data_tfx", "*.py")
+        f"waze_data_tfx/{p.relative_to(library)}" for pattern in ("*.py", "*.j2", "*.css") for p in _files(library, pattern)
     ]
     for home in HOMES:
         wanted += [f"waze_data_tfx/{p.relative_to(REPOSITORY)}" for p in _files(REPOSITORY / home, "*")]

@@ -26,6 +26,7 @@ Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", he
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning, a run's folder, or latest.")]
 OfConfig = Annotated[Path | None, typer.Option("--config", help="Look only at this pipeline's runs.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="HTML file; default: in the run's folder.")]
 From = Annotated[str | None, typer.Option("--from", metavar="NODE", help="Start here; nodes before are taken from earlier runs.")]
 To = Annotated[str | None, typer.Option("--to", metavar="NODE", help="Stop after this node.")]
 Force = Annotated[bool, typer.Option("--force", help="Reuse nothing.")]
@@ -118,12 +119,15 @@ def run(
     loaded = _checked(config, env, sets)
     runner = runners.get(loaded.config.env.runner)(loaded, env, quiet=as_json)
     done = runner.run(Selection(start, end, force), resume=resume)
+    written = _write_report(done)
     if as_json:
         from dataclasses import asdict
 
-        _print_json({**asdict(done), "verdict": _verdict_json(done.folder)})
+        _print_json({**asdict(done), "verdict": _verdict_json(done.folder), "report": str(written) if written else None})
     else:
         _say_end(done, config)
+        if written:
+            print(f"  report: {written}")
     raise typer.Exit(done.exit_code or 0)
 
 
@@ -175,6 +179,27 @@ def show(name: RunName, config: OfConfig = None, as_json: AsJson = False) -> Non
 
     path = found.folder / "verdict.json"
     print_run(found, Verdict.from_json(path.read_text("utf-8")) if path.is_file() else None, executions)
+
+
+@app.command()
+def report(name: RunName, config: OfConfig = None, output: Output = None) -> None:
+    """Write a run's report: one HTML file that opens without a network."""
+    from .history.record import find_run
+    from .report import page
+    from .runners.local import open_run
+
+    print(page.write(open_run(find_run(name, _roots(config)).folder), output))
+
+
+@app.command()
+def compare(first: RunName, second: RunName, config: OfConfig = None, output: Output = None) -> None:
+    """Write two runs side by side: what was changed and what came of it."""
+    from .history.record import find_run
+    from .report import compare as comparison
+    from .runners.local import open_run
+
+    one, other = (open_run(find_run(name, _roots(config)).folder) for name in (first, second))
+    print(comparison.write(one, other, output))
 
 
 @app.command()
@@ -297,6 +322,19 @@ def _roots(config: Path | None) -> list[Path]:
 def _verdict_json(folder: Path) -> Any:
     path = folder / "verdict.json"
     return json.loads(path.read_text("utf-8")) if path.is_file() else None
+
+
+def _write_report(run: Any) -> Path | None:
+    """Write a run's report; a report that fails is said and changes nothing of how the run ended."""
+    from .history import environment
+    from .report import page
+
+    try:
+        environment.record(run.folder)
+        return page.write(run)
+    except Exception as error:  # noqa: BLE001  whatever is wrong with the page, the run has ended as it has
+        print(f"the report could not be written: {type(error).__name__}: {error}", file=sys.stderr)
+        return None
 
 
 def _say_end(run: Any, config: Path) -> None:

@@ -157,6 +157,16 @@ def test_first_run_is_blessed_and_says_that_there_is_no_baseline(first):
     ]
 
 
+def test_predictions_stand_beside_their_labels(first):
+    _, _, blessing = first
+    folder = Path(blessing.uri).parent / "evaluation"
+    sample = json.loads((folder / "predictions.json").read_text())
+    assert sample["n_rows"] == 4
+    pairs = zip(sample["labels"], sample["models"]["candidate"], strict=True)
+    assert sorted((label, value) for label, [value] in pairs) == [(1.0, 2.0), (3.0, 3.0), (5.0, 5.0), (8.0, 4.0)]
+    assert [sample["labels"][i] for i in sample["slices"]["payment=Card"]] == [8.0]
+
+
 def test_blessing_is_marked_as_tfx_marks_it(first, plus_one):
     _, _, blessing = first
     assert sorted(os.listdir(blessing.uri)) == ["BLESSED", "sample.json", "verdict.json"]

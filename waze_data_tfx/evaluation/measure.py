@@ -10,10 +10,8 @@ TFX's Evaluator.
 """
 
 import functools
-import gzip
 import itertools
 import os
-import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,14 +30,16 @@ from tensorflow_model_analysis.writers import metrics_plots_and_validations_writ
 
 from waze_data_tfx.config.names import RAW
 from waze_data_tfx.config.schema import Config
+from waze_data_tfx.data import records
 from waze_data_tfx.errors import RunFailed, unknown_name
 
-from . import results
+from . import results, sampling
 from .spec import BASELINE, CANDIDATE, SIGNATURE, eval_config, output_name, slice_columns
 from .verdict import N_NOT_FINITE, OVERALL, SliceKey
 
 BATCH_SIZE = 1024
 _BASELINE_FAILED = "baseline failed: "
+_ROWS = "rows"
 _DTYPES = {"float": tf.float32, "int": tf.int64, "string": tf.string}
 
 
@@ -145,11 +145,19 @@ def _build(
         metric_specs.to_computations(list(tfma_config.metrics_specs), eval_config=tfma_config)
     )
     baseline = BASELINE if models.baseline else None
-    _ = (
+    extracted = (
         pipeline
         | "Files" >> beam.Create(sorted(file_patterns), reshuffle=False)
         | "Read" >> beam.FlatMap(_read_batches)
-        | "Extract" >> beam.ParDo(_ExtractFn(config.model_dump_json(by_alias=True), models))
+        | "Extract" >> beam.ParDo(_ExtractFn(config.model_dump_json(by_alias=True), models)).with_outputs(_ROWS, main="extracts")
+    )
+    _ = (
+        extracted[_ROWS]
+        | "Sample" >> beam.CombineGlobally(sampling.SmallestFn()).without_defaults()
+        | "WriteSample" >> beam.Map(sampling.write, directory, CANDIDATE)
+    )
+    _ = (
+        extracted["extracts"]
         | "Preprocess" >> beam.ParDo(tfma_evaluator._PreprocessorDoFn(computations.non_derived_computations))
         | "Slice" >> beam.FlatMap(_by_slice)
         | "Combine" >> beam.CombinePerKey(tfma_evaluator._ComputationsCombineFn(computations.non_derived_computations))
@@ -192,23 +200,14 @@ def _not_finite(model_name: str) -> str:
 
 
 def _read_batches(pattern: str) -> Iterator[list[bytes]]:
-    records = itertools.chain.from_iterable(_records(file) for file in sorted(tf.io.gfile.glob(pattern)))
-    while batch := list(itertools.islice(records, BATCH_SIZE)):
+    found = itertools.chain.from_iterable(_records(file) for file in sorted(tf.io.gfile.glob(pattern)))
+    while batch := list(itertools.islice(found, BATCH_SIZE)):
         yield batch
 
 
 def _records(file: str) -> Iterator[bytes]:
-    """Yield the records of a gzipped TFRecord: length [8], its checksum [4], the record, its checksum [4].
-
-    Gzip's own checksum covers them all. A tf.data iterator costs most of a second, and many on a busy machine.
-    """
-    with tf.io.gfile.GFile(file, "rb") as raw, gzip.GzipFile(fileobj=raw) as opened:
-        while header := opened.read(12):
-            (length,) = struct.unpack("<Q", header[:8])
-            record = opened.read(length + 4)
-            if len(record) != length + 4:
-                raise RunFailed(f"{file}: ends within a record", hint="run the node that wrote it again")
-            yield record[:length]
+    with tf.io.gfile.GFile(file, "rb") as opened:
+        yield from records.records(opened, file)
 
 
 @functools.lru_cache(maxsize=4)
@@ -234,7 +233,7 @@ def _load(model_path: str) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
 
 
 class _ExtractFn(beam.DoFn):
-    """From a batch of serialized examples to TFMA's extracts, one per row."""
+    """From a batch of serialized examples to TFMA's extracts, one per row, and aside to the rows that a sample is drawn from."""
 
     def __init__(self, config_json: str, models: Models) -> None:
         self._config_json = config_json
@@ -249,7 +248,7 @@ class _ExtractFn(beam.DoFn):
         columns = {self._config.label, *(c for s in self._slices for c in s)}
         self._features = {c: tf.io.VarLenFeature(_DTYPES[self._types[c]]) for c in columns}
 
-    def process(self, serialized: list[bytes]) -> Iterator[dict[str, Any]]:
+    def process(self, serialized: list[bytes]) -> Iterator[Any]:
         parsed = tf.io.parse_example(tf.constant(serialized, tf.string), self._features)
         columns = {name: _column(parsed[name], len(serialized)) for name in self._features}
         labels, keys = columns[self._config.label], self._slice_keys(columns, len(serialized))
@@ -262,6 +261,7 @@ class _ExtractFn(beam.DoFn):
                 constants.EXAMPLE_WEIGHTS_KEY: None,
                 constants.SLICE_KEY_TYPES_KEY: keys[i],
             }
+        yield beam.pvalue.TaggedOutput(_ROWS, sampling.rows_of(serialized, labels, predictions, keys))
 
     def _predict(self, name: str, path: str, serialized: list[bytes]) -> np.ndarray:
         try:
