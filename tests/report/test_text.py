@@ -56,7 +56,7 @@ def test_runs_one_line_each(capsys: Capture) -> None:
 
 def test_a_run_with_its_nodes_lineage_verdict_and_message(capsys: Capture) -> None:
     def execution(id_: int, node: str, inputs: dict, outputs: dict) -> Execution:
-        return Execution(id_, node, "20240101-000000-aaaa", "complete", "", "", 0, 0, inputs, outputs)
+        return Execution(id_, node, "20240101-000000-aaaa", "complete", "", "", inputs, outputs)
 
     executions = {
         "Trainer": execution(1, "Trainer", {}, {"model": (Artifact(7, "Model", "/out/eta/model"),)}),
