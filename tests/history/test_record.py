@@ -152,3 +152,13 @@ def test_a_run_that_is_not_unique_or_not_there(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match=r"^run 'latest': no such run; known: none"):
         find_run("latest", [])
+
+
+def test_the_command_that_goes_on_repeats_the_settings(tmp_path: Path) -> None:
+    run = new_run(
+        config_in(tmp_path), config_path=Path("eta.yaml"), env="small", sets=["training.epochs=2", "evaluation.slices=[a b]"]
+    )
+    expected = "waze-tfx run eta.yaml --env small --set training.epochs=2 --set 'evaluation.slices=[a b]' --resume"
+    assert run.resume_command() == expected
+    run.save()
+    assert load_run(run.folder).resume_command() == expected

@@ -46,6 +46,7 @@ class Loaded:
     config: Config
     path: Path
     positions: dict[Key, str] = field(repr=False)
+    sets: tuple[str, ...] = ()
 
     def where(self, *key: str | int) -> str:
         """Return `file:line: dotted.key` of the key, or of its nearest parent that was written."""
@@ -71,6 +72,7 @@ def load(path: str | os.PathLike[str], *, env: str = "local", sets: Iterable[str
     for layer in _layers(file, env):
         values = _merge(values, _read(layer, positions))
     positions[()] = f"{_shown(file)}:1"
+    sets = tuple(sets)
     for assignment in sets:
         values = _merge(values, _parse_set(assignment, positions))
     try:
@@ -78,7 +80,7 @@ def load(path: str | os.PathLike[str], *, env: str = "local", sets: Iterable[str
     except ValidationError as error:
         raise ConfigError(sorted(dict.fromkeys(_problems(error, positions)), key=_by_line)) from None
     config = _absolute(config, file.parent)
-    loaded = Loaded(config, file, positions)
+    loaded = Loaded(config, file, positions, sets)
     problems = list(_missing_files(loaded))
     if problems:
         raise ConfigError(sorted(problems, key=_by_line))

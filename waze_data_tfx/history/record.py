@@ -13,6 +13,8 @@ Written by the local runner, read by `runs`, `show` and `node`. Every file is re
 import json
 import os
 import secrets
+import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +52,7 @@ class Run:
     pipeline: str
     config_path: str
     env: str = "local"
+    sets: list[str] = field(default_factory=list)
     state: RunState = "running"
     exit_code: int | None = None
     started: str = ""
@@ -63,6 +66,12 @@ class Run:
     def folder(self) -> Path:
         """Return the run's folder."""
         return Path(self.root) / "runs" / self.id
+
+    def resume_command(self) -> str:
+        """Return what to type to go on with this run under the same settings."""
+        env = [] if self.env == "local" else ["--env", self.env]
+        sets = [part for assignment in self.sets for part in ("--set", assignment)]
+        return shlex.join(["waze-tfx", "run", self.config_path, *env, *sets, "--resume"])
 
     def save(self) -> None:
         """Write run.json atomically."""
@@ -81,12 +90,12 @@ class Run:
         return Config.model_validate_json((self.folder / "config.json").read_text(encoding="utf-8"))
 
 
-def new_run(config: Config, *, config_path: Path, env: str) -> Run:
+def new_run(config: Config, *, config_path: Path, env: str, sets: Sequence[str] = ()) -> Run:
     """Make the folder of a new run; its id sorts by time."""
     assert config.root is not None
     now = datetime.now(UTC)
     run_id = f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}{secrets.token_hex(1)}"
-    run = Run(run_id, str(config.root), config.name, str(config_path), env, started=now.isoformat(timespec="seconds"))
+    run = Run(run_id, str(config.root), config.name, str(config_path), env, list(sets), started=now.isoformat(timespec="seconds"))
     run.pid = os.getpid()
     for sub in ("nodes", "logs"):
         (run.folder / sub).mkdir(parents=True)

@@ -73,7 +73,9 @@ def lineage(source: Source) -> list[Made]:
                 users = [e.node for e in source.executions.values() if any(a.id in ids for ids in e.inputs.values())]
                 run = makers.get(a.id, "")
                 by = f"{execution.node}.{key}"
-                made.append(Made(f"{a.type} #{a.id}", by, "" if run == source.run.id else run, ", ".join(users), a.uri, a.is_whole))
+                made.append(
+                    Made(f"{a.type} #{a.id}", by, "" if run == source.run.id else run, ", ".join(users), a.uri, a.is_whole)
+                )
     return made
 
 

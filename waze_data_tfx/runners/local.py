@@ -80,8 +80,9 @@ class LocalRunner:
                 note = f"run {run.id} has finished {changed.node.id} ({changed.reason}): a new run starts and reuses the rest"
                 run, planned = None, self.plan(selection)
             if run is None:
-                run = new_run(self.config, config_path=self.loaded.path, env=self.env)
+                run = new_run(self.config, config_path=self.loaded.path, env=self.env, sets=self.loaded.sets)
             else:
+                run.env, run.sets = self.env, list(self.loaded.sets)
                 write_text(run.folder / "config.json", self.config.model_dump_json(by_alias=True, indent=1))
             _Execution(run, self.config, {p.node.id: p for p in planned}, quiet=self.quiet).run_all(note)
             return run
@@ -293,7 +294,7 @@ class _Execution:
         return noted or {
             "type": "RunFailed",
             "message": f"{node}: the disk is full" if full else f"{node}: its process ended {how} without a word",
-            "hint": f"free some space below {self._run.root}, then run again with --resume"
+            "hint": f"free some space below {self._run.root}, then {self._run.resume_command()}"
             if full
             else f"read {self._run.log(node)}; out of memory is the usual reason for signal 9",
         }
@@ -315,7 +316,7 @@ class _Execution:
         self._finish(
             "interrupted",
             errors.Interrupted.exit_code,
-            f"interrupted; finished nodes are kept\n  next: waze-tfx run {self._run.config_path} --resume",
+            f"interrupted; finished nodes are kept\n  next: {self._run.resume_command()}",
         )
 
     def _end_workers(self) -> None:

@@ -218,7 +218,7 @@ def _operators() -> dict[type, type]:
 def explain(error: BaseException, node_id: str, run: Run) -> WazeTfxError:
     """Turn any exception of a node into one message: the project's own errors as they are, the user's frames first."""
     chain, log = _chain(error), run.log(node_id)
-    resume = f"`waze-tfx run {run.config_path} --resume`"
+    resume = f"`{run.resume_command()}`"
     full = next((e for e in reversed(chain) if disk_is_full(e)), None)
     if full is not None:
         return RunFailed(
