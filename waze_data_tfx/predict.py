@@ -26,7 +26,7 @@ TYPES: dict[str, ColumnType] = {"float32": "float", "int64": "int", "string": "s
 
 
 def predict_file(config: Config, file: Path, *, version: int | None, limit: int) -> list[dict[str, Any]]:
-    """Return for each of the first `limit` rows its columns and every output of the model's `serving_default`.
+    """Return for each of the first `limit` rows every output of the model's `serving_default`, then the row's columns.
 
     Raises:
         UserError: nothing pushed yet, no such version or file.
@@ -53,11 +53,8 @@ def predict_file(config: Config, file: Path, *, version: int | None, limit: int)
     serialized = encode(batch, list(wanted))
     with _native_logs_held():
         outputs = _predict(model, serialized)
-    rows = batch.to_pydict()
-    return [
-        {**{n: rows[n][i] for n in rows}, **{k: v[i] for k, v in outputs.items()}, "version": number}
-        for i in range(len(serialized))
-    ]
+    columns = {**outputs, **{name: values for name, values in batch.to_pydict().items() if name not in outputs}}
+    return [{**{name: values[i] for name, values in columns.items()}, "version": number} for i in range(len(serialized))]
 
 
 def _load(path: Path) -> Any:
