@@ -119,15 +119,14 @@ def run(
     loaded = _checked(config, env, sets)
     runner = runners.get(loaded.config.env.runner)(loaded, env, quiet=as_json)
     done = runner.run(Selection(start, end, force), resume=resume)
-    written = _write_report(done)
+    report = _write_report(done)
     if as_json:
         from dataclasses import asdict
 
-        _print_json({**asdict(done), "verdict": _verdict_json(done.folder), "report": str(written) if written else None})
+        _print_json({**asdict(done), "verdict": _verdict_json(done.folder), "report": report})
     else:
         _say_end(done, config)
-        if written:
-            print(f"  report: {written}")
+        print(f"  report: {report}")
     raise typer.Exit(done.exit_code or 0)
 
 
@@ -324,17 +323,16 @@ def _verdict_json(folder: Path) -> Any:
     return json.loads(path.read_text("utf-8")) if path.is_file() else None
 
 
-def _write_report(run: Any) -> Path | None:
-    """Write a run's report; a report that fails is said and changes nothing of how the run ended."""
+def _write_report(run: Any) -> str:
+    """Write a run's report and return where, or why not: a report that fails changes nothing of how the run ended."""
     from .history import environment
     from .report import page
 
     try:
         environment.record(run.folder)
-        return page.write(run)
+        return str(page.write(run))
     except Exception as error:  # noqa: BLE001  whatever is wrong with the page, the run has ended as it has
-        print(f"the report could not be written: {type(error).__name__}: {error}", file=sys.stderr)
-        return None
+        return f"not written: {type(error).__name__}: {error}"
 
 
 def _say_end(run: Any, config: Path) -> None:
