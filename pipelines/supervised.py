@@ -56,7 +56,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
             "Evaluator",
             ("ExampleGen", "Trainer", "Resolver"),
             settings={"evaluation": _dump(config.evaluation), **shared},
-            library=(THIS, "components/evaluator", "evaluation", "config/schema.py", "config/names.py"),
+            library=(THIS, "components/evaluator", "evaluation", "config/evaluation.py", "config/names.py"),
             resolves_baseline=True,
         ),
         Node(

@@ -8,7 +8,7 @@ from store_for_test import config_in
 
 from waze_data_tfx import versions
 from waze_data_tfx.config import Config
-from waze_data_tfx.config.schema import Features
+from waze_data_tfx.config.features import Features
 from waze_data_tfx.errors import DataError, RunFailed, UserError
 from waze_data_tfx.predict import predict_file
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from . import versions
 from .config import Config
 from .config.names import RAW, argument_names
-from .config.schema import ColumnType
+from .config.section import ColumnType
 from .data.encode import encode
 from .data.sources import Format, columns, file_format
 from .errors import DataError, RunFailed, UserError, did_you_mean, unknown_name

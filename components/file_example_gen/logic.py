@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from waze_data_tfx.config.schema import ColumnType, Config, Rule
+from waze_data_tfx.config.data import Rule
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.config.section import ColumnType
 from waze_data_tfx.data.encode import encode
 from waze_data_tfx.data.rows import RECORD, infer_types, parse, read_batches, split_ids
 from waze_data_tfx.data.rules import Rules

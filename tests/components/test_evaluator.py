@@ -15,7 +15,8 @@ from tfx.components.evaluator import executor as tfx_evaluator  # noqa: E402
 from tfx.types import standard_artifacts  # noqa: E402
 
 from waze_data_tfx.components.evaluator import executor, logic  # noqa: E402
-from waze_data_tfx.config.schema import Config, Features  # noqa: E402
+from waze_data_tfx.config.features import Features  # noqa: E402
+from waze_data_tfx.config.schema import Config  # noqa: E402
 from waze_data_tfx.errors import DataError  # noqa: E402
 from waze_data_tfx.evaluation import Verdict, results  # noqa: E402
 from waze_data_tfx.evaluation.measure import SignatureUnfit  # noqa: E402

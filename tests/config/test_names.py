@@ -1,7 +1,7 @@
 """What columns are called in outputs, files and signatures."""
 
+from waze_data_tfx.config.features import Features
 from waze_data_tfx.config.names import argument_names, outputs, vocabulary_file
-from waze_data_tfx.config.schema import Features
 
 
 def test_argument_names_are_identifiers_and_differ() -> None:

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from waze_data_tfx.config import Config, load
-from waze_data_tfx.config.schema import METRIC_DIRECTIONS, METRICS_BY_TASK, Inconsistent, MetricThreshold
+from waze_data_tfx.config.evaluation import METRIC_DIRECTIONS, METRICS_BY_TASK, MetricThreshold
+from waze_data_tfx.config.schema import Inconsistent
 
 GOOD: dict[str, Any] = {
     "name": "eta",

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from waze_data_tfx.config.schema import Rule
+from waze_data_tfx.config.data import Rule
 from waze_data_tfx.data.rules import Rules
 from waze_data_tfx.errors import DataError
 

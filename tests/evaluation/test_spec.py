@@ -6,7 +6,8 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 import tfx  # noqa: F401
 
-from waze_data_tfx.config.schema import METRICS_BY_TASK, Config
+from waze_data_tfx.config.evaluation import METRICS_BY_TASK
+from waze_data_tfx.config.schema import Config
 from waze_data_tfx.evaluation import spec
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import unknown_name
 from . import names
+from .evaluation import METRICS_BY_TASK, MetricThreshold
 from .feature_problems import feature_problems
-from .schema import METRICS_BY_TASK, Config, MetricThreshold
+from .schema import Config
 
 
 def problems_of(config: Config) -> Iterator[tuple[str, str]]:

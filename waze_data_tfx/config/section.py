@@ -1,6 +1,6 @@
 """What every part of a config is: frozen, typed, closed to unknown keys; and the types that several parts use.
 
-Read by `schema` and `features`; imports nothing heavy. Never reads a file.
+Read by every module of the config; imports nothing heavy. Never reads a file.
 """
 
 from typing import Annotated, Any, Literal
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 Column = Annotated[str, StringConstraints(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ColumnType = Literal["float", "int", "string"]
+Task = Literal["regression", "binary_classification", "multiclass_classification"]
 
 
 class Section(BaseModel):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from waze_data_tfx.config.schema import ColumnType
+from waze_data_tfx.config.section import ColumnType
 from waze_data_tfx.errors import DataError, did_you_mean
 
 from .sources import Format, csv_fault

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from waze_data_tfx.config.schema import Rule
+from waze_data_tfx.config.data import Rule
 from waze_data_tfx.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO, Any, Literal, get_args
 
 from waze_data_tfx.config.load import Key, Loaded
-from waze_data_tfx.config.schema import ColumnType, Config
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.config.section import ColumnType
 from waze_data_tfx.errors import DataError, did_you_mean
 
 Format = Literal["csv", "parquet", "tfrecord"]

@@ -6,7 +6,8 @@ Thresholds are judged by `verdict`: TFMA's change threshold passes silently with
 
 from typing import TYPE_CHECKING
 
-from waze_data_tfx.config.schema import Config, Task
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.config.section import Task
 
 from .verdict import EXAMPLE_COUNT
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from waze_data_tfx.config.schema import Config, MetricThreshold, Slice
+from waze_data_tfx.config.evaluation import MetricThreshold, Slice
+from waze_data_tfx.config.schema import Config
 
 SliceKey = tuple[tuple[str, str], ...]
 """((column, value), ...) sorted by column; () is all rows. The same as TFMA's slice key, with values as text."""

@@ -5,7 +5,8 @@ Called by training. For both generations of Keras, each with optimizers of its o
 
 from typing import Any
 
-from waze_data_tfx.config.schema import Config, Optimizer
+from waze_data_tfx.config.model import Optimizer
+from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import UserError
 
 from .building import library_of

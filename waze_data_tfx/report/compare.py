@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from ..config.schema import METRIC_DIRECTIONS
+from ..config.evaluation import METRIC_DIRECTIONS
 from ..evaluation.verdict import EXAMPLE_COUNT, Verdict
 from ..history.record import Run, write_text
 from . import charts, data, lineage, model, page, quality

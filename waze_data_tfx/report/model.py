@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from ..config.schema import METRIC_DIRECTIONS
+from ..config.evaluation import METRIC_DIRECTIONS
 from ..evaluation.verdict import EXAMPLE_COUNT, N_NOT_FINITE
 from . import charts, quality
 from .charts import Estimate

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..config.schema import Task
+from ..config.section import Task
 from .charts import Estimate
 
 Z95 = 1.96
