@@ -26,6 +26,7 @@ METRICS_BY_TASK: dict[str, tuple[str, ...]] = {
     "regression": ("mae", "mse", "rmse", "mape"),
     "binary_classification": ("binary_crossentropy", "accuracy", "auc", "auc_pr", "precision", "recall"),
     "multiclass_classification": ("categorical_crossentropy", "accuracy"),
+    "multilabel_classification": ("binary_crossentropy", "auc", "auc_pr", "precision", "recall"),
 }
 
 

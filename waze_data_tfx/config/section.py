@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 Column = Annotated[str, StringConstraints(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ColumnType = Literal["float", "int", "string"]
-Task = Literal["regression", "binary_classification", "multiclass_classification"]
+Task = Literal["regression", "binary_classification", "multiclass_classification", "multilabel_classification"]
 
 
 class Section(BaseModel):
