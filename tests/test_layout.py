@@ -113,7 +113,11 @@ PUBLIC = {
         "sequence_ids", "sequence_length", "sequence_numbers", "text_length", "tf_idf", "time_cycles", "vocabulary",
         "winsorize", "with_cardinality", "word_counts", "z_score", "z_scores",
     },
-    "waze_data_tfx.models": {"dnn_classifier", "dnn_regressor", "prepared_inputs", "ready_made"},
+    "waze_data_tfx.models": {
+        "cnn_classifier", "cnn_regressor", "deep_cross_classifier", "deep_cross_regressor", "dnn_classifier", "dnn_regressor",
+        "linear_classifier", "linear_regressor", "prepared_inputs", "ready_made", "rnn_classifier", "rnn_regressor",
+        "two_tower_classifier", "two_tower_regressor", "wide_deep_classifier", "wide_deep_regressor",
+    },
     "waze_data_tfx.testing": {"transform_rows"},
     "waze_data_tfx.config": {"Config", "Loaded", "load"},
 }  # fmt: skip

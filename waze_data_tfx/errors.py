@@ -95,7 +95,8 @@ def disk_is_full(error: BaseException) -> bool:
 
 def did_you_mean(received: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the nearest known name, or an empty string."""
-    near = difflib.get_close_matches(str(received), [str(k) for k in known], n=1)
+    names = [str(k) for k in known]
+    near = difflib.get_close_matches(str(received), names, n=1) or [n for n in names if str(received).startswith(f"{n}_")]
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

@@ -22,6 +22,7 @@ GOOD: dict[str, Any] = {
     "features": {"dense": ["miles"]},
     "evaluation": {"metrics": [{"name": "mae", "upper_bound": 5}]},
 }
+AUC = {"metrics": [{"name": "auc", "lower_bound": 0.5}]}
 WAZE = """\
 name: waze_eta
 label: numeric_label
@@ -38,7 +39,7 @@ features:
   category:
     categorical_calculated: 2
 model:
-  type: dnn_regressor
+  type: dnn
   hidden_units: [6, 3]
   activation: relu
   optimizer: {name: adam, learning_rate: 0.01}
@@ -148,8 +149,8 @@ def test_short_forms_are_the_long_ones() -> None:
             ("n_classes", "is required for task multiclass_classification"),
         ),
         (
-            {"model": {"type": "dnn_classifier"}},
-            ("model.type", "dnn_classifier does not fit task regression; expected dnn_regressor"),
+            {"task": "binary_classification", "model": {"head": "poisson"}, "evaluation": AUC},
+            ("model.head", "poisson is for task regression; received task binary_classification"),
         ),
         (
             {"evaluation": {"metrics": [{"name": "mape2", "upper_bound": 1}]}},
@@ -265,8 +266,8 @@ def test_a_slice_by_an_integer_label_a_category_or_any_other_column_is_fine() ->
 
 
 def test_several_that_do_not_fit_are_all_named() -> None:
-    values = changed(model={"type": "dnn_classifier"}, evaluation={"metrics": [{"name": "mae"}]})
-    assert [key for key, _ in inconsistent(values)] == ["model.type", "evaluation.metrics"]
+    values = changed(model={"cell": "gru"}, evaluation={"metrics": [{"name": "mae"}]})
+    assert [key for key, _ in inconsistent(values)] == ["model.cell", "evaluation.metrics"]
 
 
 def test_config_is_frozen_at_every_depth() -> None:

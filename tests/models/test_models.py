@@ -3,7 +3,6 @@ import os
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
@@ -11,10 +10,10 @@ import tf_keras
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import UserCodeError, UserError
 from waze_data_tfx.features.inputs import ModelInput
-from waze_data_tfx.models import MODELS, ready_made
+from waze_data_tfx.models import dnn_regressor, ready_made
 from waze_data_tfx.models.building import build_model, check_outputs, feeder, library_of
 from waze_data_tfx.models.compiling import compile_model
-from waze_data_tfx.models.dnn import dnn_classifier, dnn_regressor, embedding_dim
+from waze_data_tfx.models.inputs import embedding_dim
 
 INPUTS = {
     "a": ModelInput("a", "dense", 1),
@@ -54,7 +53,8 @@ def test_embedding_dim_rule():
 
 
 def test_dnn_shapes_and_parameters():
-    model = dnn_regressor(INPUTS, config_of(model={"hidden_units": [5], "dropout": 0.5}))
+    config = config_of(model={"hidden_units": [5], "dropout": 0.5})
+    model = ready_made(config)(INPUTS, config)
     assert model(BATCH).shape == (2, 1)
     # Embeddings: id 6 * 4 = 24; ids 3 * 3 = 9 (1.6 * 3 ** 0.56 = 2.96), two of them flattened. Width 1 + 4 + 4 + 6 = 15;
     # hidden 15 * 5 + 5 = 80; head 5 + 1 = 6.
@@ -62,22 +62,8 @@ def test_dnn_shapes_and_parameters():
 
 
 def test_embedding_dim_of_the_config_wins():
-    model = dnn_regressor({"id": INPUTS["id"]}, config_of(model={"hidden_units": [], "embedding_dim": 2}))
+    model = dnn_regressor([INPUTS["id"]], hidden_units=[], embedding_dim=2)
     assert model.count_params() == 6 * 2 + 2 + 1
-
-
-def test_classifiers_give_probabilities():
-    binary = np.asarray(dnn_classifier(INPUTS, config_of("binary_classification"))(BATCH))
-    assert binary.shape == (2, 1)
-    assert ((binary > 0) & (binary < 1)).all()
-    many = np.asarray(dnn_classifier(INPUTS, config_of("multiclass_classification", n_classes=3))(BATCH))
-    np.testing.assert_allclose(many.sum(axis=1), [1, 1], atol=1e-6)
-
-
-def test_every_entry_of_the_table_resolves():
-    for task, kind, n in (("regression", "dnn_regressor", None), ("multiclass_classification", "dnn_classifier", 3)):
-        assert ready_made(config_of(task, n_classes=n)).__name__ == kind
-        assert kind in MODELS
 
 
 @pytest.mark.parametrize(
@@ -92,7 +78,7 @@ def test_every_entry_of_the_table_resolves():
 def test_wrong_settings_are_named(model, message):
     config = config_of(model=model)
     with pytest.raises(UserError, match=message):
-        compile_model(dnn_regressor(INPUTS, config), config, 10)
+        compile_model(build_model(INPUTS, config), config, 10)
 
 
 @pytest.mark.parametrize("library", [keras, tf_keras])

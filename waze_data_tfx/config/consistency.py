@@ -9,6 +9,7 @@ from ..errors import unknown_name
 from . import names
 from .evaluation import METRICS_BY_TASK, MetricThreshold
 from .feature_problems import feature_problems
+from .model_problems import problems_in_config
 from .schema import Config
 
 
@@ -21,9 +22,7 @@ def problems_of(config: Config) -> Iterator[tuple[str, str]]:
     yield from _name_problems(config)
     if config.task == "multiclass_classification" and config.n_classes is None:
         yield "n_classes", "is required for task multiclass_classification"
-    expected = "dnn_regressor" if config.task == "regression" else "dnn_classifier"
-    if config.model.type not in (None, expected):
-        yield "model.type", f"{config.model.type} does not fit task {config.task}; expected {expected}"
+    yield from problems_in_config(config)
     yield from _slice_problems(config)
     yield from _metric_problems(config)
 

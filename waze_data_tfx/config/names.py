@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .features import Dense, Features, Geo, Text
+from .features import Dense, Features, Geo, Sequence, Text
 
 RAW = "raw"
 """The signature that takes one typed tensor per column of the model."""
@@ -20,6 +20,11 @@ def outputs(features: Features) -> Iterator[tuple[str, str]]:
     for group, members in features.groups().items():
         for name, settings in members.items():
             yield from ((name + ending, f"features.{group}.{name}") for ending in _endings(group, settings))
+
+
+def sequences(features: Features) -> dict[str, Sequence]:
+    """Return the outputs that are sequences, [n, max_length], with their settings."""
+    return {f"{name}_sequence": settings for name, settings in features.sequence.items()}
 
 
 def vocabulary_files(features: Features) -> Iterator[tuple[str, str]]:

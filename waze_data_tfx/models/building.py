@@ -15,6 +15,7 @@ from waze_data_tfx.features.inputs import ModelInput
 from waze_data_tfx.usercode import accepts, defined_at, load_function, located, said
 
 from . import ready_made
+from .heads import has_quantiles, n_outputs
 
 
 def build_model(inputs: dict[str, ModelInput], config: Config) -> Any:
@@ -100,21 +101,22 @@ def feeder(model: Any, names: list[str], config: Config) -> Callable[[Mapping[st
 
 
 def check_outputs(shape: tuple[int | None, ...], config: Config) -> None:
-    """Check the model's output against the task: [n] or [n, 1], and for multi-class [n, n_classes].
+    """Check the model's output against task and head: [n] or [n, 1]; for classes, labels or quantiles [n, as many].
 
     Raises:
         UserCodeError: it does not fit.
     """
-    classes = config.n_classes if config.task == "multiclass_classification" else None
-    fits = tuple(shape[1:]) == (classes,) if classes else tuple(shape[1:]) in ((), (1,))
+    n = n_outputs(config)
+    one = config.task in ("regression", "binary_classification") and not has_quantiles(config)
+    fits = tuple(shape[1:]) in ((), (1,)) if one else tuple(shape[1:]) == (n,)
     if not fits:
-        wanted = f"[n, {classes}] probabilities" if classes else "[n] or [n, 1]"
+        wanted = "[n] or [n, 1]" if one else f"[n, {n}] {'quantiles' if has_quantiles(config) else 'probabilities'}"
         if config.task == "binary_classification":
             wanted += ", the probability of class 1"
         received = "[n" + "".join(f", {d}" for d in shape[1:]) + "]"
         raise UserCodeError(
             f"{origin(config)}: the model's output has shape {received}; expected {wanted} for task {config.task}",
-            hint=f"end the model with a layer such as keras.layers.Dense({classes or 1})",
+            hint=f"end the model with a layer such as keras.layers.Dense({n})",
         )
 
 

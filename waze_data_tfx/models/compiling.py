@@ -10,13 +10,9 @@ from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import UserError
 
 from .building import library_of
+from .heads import loss_of
 from .names import check_loss, check_metric
 
-DEFAULT_LOSS = {
-    "regression": "mae",
-    "binary_classification": "binary_crossentropy",
-    "multiclass_classification": "sparse_categorical_crossentropy",
-}
 _OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop", "adagrad": "Adagrad"}
 
 
@@ -35,8 +31,9 @@ def compile_model(model: Any, config: Config, n_steps: int, *, steps_per_executi
     if is_compiled(model):
         return model
     library = library_of(model)
-    loss = config.model.loss or DEFAULT_LOSS[config.task]
-    check_loss(loss, library)
+    loss = loss_of(config)
+    if isinstance(loss, str):
+        check_loss(loss, library)
     for metric in config.model.metrics:
         check_metric(metric, library)
     model.compile(

@@ -3,7 +3,9 @@
 `serving_default` takes serialized tf.Examples (input `examples`, [n]); `raw` takes one typed tensor [n] per feature column
 (and the key), in which NaN, "" and -2**63 mean missing. Both give `prediction` [n] (regression: the label's own unit;
 binary: the probability of class 1; multi-class: the class) and, for classification, `scores` [n, n_classes] and
-`classes` [n] int64; and `key` [n] if the config names one. Needs TensorFlow to load and nothing of this package. Called by
+`classes` [n] int64; quantile regression gives `quantiles` [n, n_quantiles] too, and predicts the median; and `key` [n] if the
+config names one. A two-tower model has `query` and `candidate` besides: serialized tf.Examples, in which the other tower's
+columns may be absent -> `embedding` [n, tower_dim] and `key`. Needs TensorFlow to load and nothing of this package. Called by
 `run`. Imports TensorFlow at the top.
 """
 
@@ -17,10 +19,13 @@ from tensorflow_transform.saved import saved_transform_io_v2
 from waze_data_tfx.config.names import RAW, argument_names
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.models.building import is_keras_3
+from waze_data_tfx.models.heads import has_quantiles
+from waze_data_tfx.models.two_tower import towers
 
 from .examples import Arrange
 
 KEY, PREDICTION, SCORES, CLASSES = "key", "prediction", "scores", "classes"
+QUANTILES, EMBEDDING = "quantiles", "embedding"
 _MISSING: dict[Any, Any] = {tf.float32: math.nan, tf.int64: tf.int64.min, tf.string: ""}
 
 
@@ -52,15 +57,28 @@ def export(model: Any, arrange: Arrange, transformed: Any, config: Config, direc
         outputs = predictions(model(arrange(features), training=False), config)
         return {KEY: keys, **outputs} if keys is not None else outputs
 
+    def embed(tower: Any) -> Callable[..., Any]:
+        def function(raw: Mapping[str, Any], keys: Any) -> dict[str, Any]:
+            features = loader.apply_transform_model(dict(raw))
+            vectors = tower({name: features[name] for name in tower.input}, training=False)
+            return {EMBEDDING: vectors} if keys is None else {KEY: keys, EMBEDDING: vectors}
+
+        return function
+
     signatures = {
         "serving_default": _from_examples(predict, columns, key),
         RAW: _from_columns(predict, columns, key),
     }
+    if is_keras_3(model):
+        signatures |= {name: _from_examples(embed(tower), columns, key) for name, tower in towers(model).items()}
     tf.saved_model.save(module, directory, signatures=signatures)
 
 
 def predictions(output: Any, config: Config) -> dict[str, Any]:
-    """Return what is served, from the model's output [n], [n, 1] or [n, n_classes]."""
+    """Return what is served, from the model's output [n], [n, 1], [n, n_classes] or [n, n_quantiles]."""
+    if has_quantiles(config):
+        values = tf.cast(output, tf.float32) * config.model.label_scale
+        return {PREDICTION: values[:, config.model.quantiles.index(0.5)], QUANTILES: values}
     if config.task == "regression":
         return {PREDICTION: tf.cast(tf.reshape(output, [-1]), tf.float32) * config.model.label_scale}
     if config.task == "binary_classification":
