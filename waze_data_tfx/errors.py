@@ -95,8 +95,9 @@ def disk_is_full(error: BaseException) -> bool:
 
 def did_you_mean(received: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the nearest known name, or an empty string."""
-    names = [str(k) for k in known]
-    near = difflib.get_close_matches(str(received), names, n=1) or [n for n in names if str(received).startswith(f"{n}_")]
+    names, name = [str(k) for k in known], str(received)
+    near = difflib.get_close_matches(name, names, n=1)
+    near = near or [n for n in names if name.startswith(f"{n}_") or n.startswith(f"{name}_")]
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

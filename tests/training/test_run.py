@@ -184,10 +184,10 @@ def test_loads_through_tf_1s_loader_as_bulk_inferrer_and_tfma_do(regression):
     assert_tf_1_loads(regression[0], expected["prediction"].numpy())
 
 
-def assert_tf_1_loads(directory, expected):
+def assert_tf_1_loads(directory, expected, examples=EXAMPLES):
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         signature = tf.compat.v1.saved_model.load(session, ["serve"], str(directory)).signature_def["serving_default"]
-        feed = {signature.inputs["examples"].name: EXAMPLES}
+        feed = {signature.inputs["examples"].name: examples}
         np.testing.assert_allclose(session.run(signature.outputs["prediction"].name, feed), expected, rtol=1e-5)
 
 
