@@ -315,6 +315,11 @@ class TestSplits:
         with pytest.raises(DataError, match=r"1 of 2 rows.*received a missing value; expected an integer in 0\.\.1"):
             check_labels("train", [np.array([1, -1])], config_of("binary_classification"))
 
+    def test_the_rate_of_a_count_needs_counts(self):
+        message = r"1 of 3 rows.*received -1\.0; expected a finite number of 0 or more, as head poisson needs"
+        with pytest.raises(DataError, match=message):
+            check_labels("train", [np.array([0.0, -1.0, 2.5])], config_of(model={"head": "poisson"}))
+
     @pytest.mark.parametrize("in_memory_bytes", [0, 2**30])
     def test_labels_are_checked_when_the_split_is_streamed_too(self, analyzed, in_memory_bytes):
         directory, config = analyzed("regression"), config_of("multiclass_classification")  # labels 0, 100, ..., 500

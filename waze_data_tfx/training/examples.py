@@ -19,6 +19,11 @@ IN_MEMORY_BYTES = 2**30
 _EXPANSION = 8
 _PARSE_BATCH = 4096
 _SHUFFLE_BUFFER = 100_000
+_NUMBERS = {
+    "mean": "a finite number",
+    "quantile": "a finite number",
+    "poisson": "a finite number of 0 or more, as head poisson needs",
+}
 
 Arrange = Callable[[Mapping[str, Any]], Any]
 
@@ -77,17 +82,27 @@ def check_labels(name: str, parts: Iterable[np.ndarray], config: Config) -> int:
     n_rows, n_wrong, first = 0, 0, None
     for part in parts:
         labels = part.reshape(-1)
-        wrong = labels[~np.isfinite(labels) if config.task == "regression" else (labels < 0) | (labels >= n_classes)]
+        wrong = labels[_not_a_number(labels, config) if config.task == "regression" else (labels < 0) | (labels >= n_classes)]
         n_rows, n_wrong = n_rows + len(labels), n_wrong + len(wrong)
         first = wrong[0] if first is None and len(wrong) else first
     if first is None:
         return n_rows
     raise DataError(
         f"split '{name}': label '{config.label}': {n_wrong} of {n_rows} rows cannot be learnt from; "
-        f"received {'a missing value' if first == -1 or np.isnan(first) else first}; "
-        f"expected {'a finite number' if config.task == 'regression' else f'an integer in 0..{n_classes - 1}'}",
+        f"received {_shown(first, config)}; "
+        f"expected {_NUMBERS[config.model.head] if config.task == 'regression' else f'an integer in 0..{n_classes - 1}'}",
         hint=f"drop such rows with a rule, such as `{config.label} IS NULL`",
     )
+
+
+def _not_a_number(labels: np.ndarray, config: Config) -> np.ndarray:
+    """Return where a regression's label cannot be learnt from, [n] bool: not finite, or for the rate of a count negative."""
+    return ~np.isfinite(labels) | (labels < (0 if config.model.head == "poisson" else -np.inf))
+
+
+def _shown(label: Any, config: Config) -> Any:
+    missing = np.isnan(label) if config.task == "regression" else label == -1
+    return "a missing value" if missing else label
 
 
 def batches(split: Split, config: Config, arrange: Arrange, *, label_rank: int, batch_size: int, seed: int | None) -> Any:
