@@ -224,6 +224,7 @@ class TestPythonSettings:
             (lambda: models.dnn_regressor([]), "dnn_regressor: deep_columns: received no input"),
             (lambda: models.two_tower_regressor([A]), "two_tower_regressor: candidate_columns: received no input"),
             (lambda: models.dnn_regressor([A], [PAIR]), "received 2 positional arguments; expected deep_columns"),
+            (lambda: models.dnn_regressor([A], deep_columns=[A]), "deep_columns: received twice, by position and by name"),
             (lambda: models.dnn_classifier([A], n_classes=3, n_labels=3), "give one of them"),
         ],
     )

@@ -59,7 +59,11 @@ def _groups(
     """Return the columns by group, and the keywords that are left."""
     if len(columns) > len(known):
         raise UserError(f"{name}: received {len(columns)} positional arguments; expected {', '.join(known)}")
-    chosen = {**dict(zip(known, columns, strict=False)), **{key: given.pop(key) for key in known if key in given}}
+    chosen = dict(zip(known, columns, strict=False))
+    for key in [key for key in known if key in given]:
+        if key in chosen:
+            raise UserError(f"{name}: {key}: received twice, by position and by name")
+        chosen[key] = given.pop(key)
     groups = {key: _checked(f"{name}: {key}", chosen.get(key) or ()) for key in known}
     for key, required in known.items():
         if required and not groups[key]:
