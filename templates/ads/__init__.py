@@ -1,0 +1,1 @@
+"""Ad clicks: probability of a click, and rank within a list."""

@@ -1,0 +1,1 @@
+"""Wine cultivar: multi-class classification."""
