@@ -35,6 +35,20 @@ def test_a_fork_has_all_files_under_its_own_name_and_nothing_of_the_template_s(t
         assert path is None or path.parent == target
 
 
+def test_files_and_their_mentions_are_renamed_wherever_the_template_s_name_is_a_word_of_theirs(tmp_path: Path) -> None:
+    written = scaffold.create(tmp_path / "banner", "ads")
+    assert {p.name for p in written} >= {"make_banner_data.py", "test_banner.py", "banner_features.py", "impressions.parquet"}
+    assert "made by make_banner_data.py" in (tmp_path / "banner" / "config.yaml").read_text()
+    assert "`make_banner_data.py`" in (tmp_path / "banner" / "README.md").read_text()
+
+
+def test_a_template_s_summary_is_the_first_line_of_its_config() -> None:
+    summaries = scaffold.summaries()
+    assert list(summaries) == scaffold.templates()
+    assert summaries["taxi"] == "Taxi trip duration (an ETA in seconds) from the Chicago trips that ship with TFX."
+    assert all(len(summary) > 20 for summary in summaries.values())
+
+
 @pytest.mark.parametrize("name", ["My_eta", "my-eta", "1eta", "e ta", "eta.py"])
 def test_a_name_that_cannot_be_a_module_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"^new {name}: expected lower-case letters, digits and _"):

@@ -32,10 +32,24 @@ To = Annotated[str | None, typer.Option("--to", metavar="NODE", help="Stop after
 Force = Annotated[bool, typer.Option("--force", help="Reuse nothing.")]
 
 
+def _list_templates(asked: bool) -> None:
+    """Print the templates and leave, if that is what was asked for."""
+    if not asked:
+        return
+    from . import scaffold
+    from .report.text import print_table
+
+    print_table(("TEMPLATE", "WHAT IT IS"), scaffold.summaries().items())
+    raise typer.Exit()
+
+
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Folder to make; its last part becomes the pipeline's name.")],
-    template: Annotated[str, typer.Option("--template", "-t", help="What to fork.")] = "taxi",
+    template: Annotated[str, typer.Option("--template", "-t", help="What to fork; --list shows them.")] = "taxi",
+    show: Annotated[
+        bool, typer.Option("--list", help="List the templates.", is_eager=True, callback=_list_templates, show_default=False)
+    ] = False,
 ) -> None:
     """Fork a template: a config, your features, your model and their test."""
     from . import scaffold

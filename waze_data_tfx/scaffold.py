@@ -17,6 +17,11 @@ def templates() -> list[str]:
     return sorted(p.name for p in TEMPLATES.iterdir() if p.is_dir() and (CONFIGS / f"{p.name}.yaml").is_file())
 
 
+def summaries() -> dict[str, str]:
+    """Return what each template is, by name: the first line of its config's header."""
+    return {name: _first_line(CONFIGS / f"{name}.yaml").removeprefix("#").strip() for name in templates()}
+
+
 def create(target: Path, template: str) -> list[Path]:
     """Copy config, code, test and data of `template` to the folder `target`, whose name becomes the pipeline's.
 
@@ -42,7 +47,7 @@ def create(target: Path, template: str) -> list[Path]:
     for source in sorted((TEMPLATES / template).iterdir()):
         if source.name in LEFT_OUT:
             continue
-        destination = target / source.name.replace(f"{template}_", f"{name}_").replace(f"_{template}.", f"_{name}.")
+        destination = target / _renamed_file(source.name, template, name)
         if source.suffix in (".py", ".md"):
             written.append(_write(destination, _renamed(source.read_text("utf-8"), template, name, config=False)))
         else:
@@ -60,8 +65,18 @@ def _renamed(text: str, template: str, name: str, *, config: bool) -> str:
         text = text.replace("configs/schema.json", "the schema").replace(
             "$schema=schema.json", f"$schema={CONFIGS / 'schema.json'}"
         )
-    text = re.sub(rf"\b{template}_(features|model|schema)\b", rf"{name}_\1", text)
+    text = re.sub(rf"(?<![a-z0-9]){template}_(features|model|schema|data)\b", rf"{name}_\1", text)
     return re.sub(rf"\btest_{template}\b", f"test_{name}", text)
+
+
+def _renamed_file(file: str, template: str, name: str) -> str:
+    """Return `taxi_model.py`, `test_taxi.py` or `make_taxi_data.py` under the fork's name."""
+    return re.sub(rf"(?<![a-z0-9]){template}(?=_|\.py$)", name, file)
+
+
+def _first_line(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        return file.readline()
 
 
 def _write(path: Path, text: str) -> Path:

@@ -10,8 +10,8 @@ TOP = 1
 def preprocessing_fn(inputs, config):
     """Return the config's ready-made features and the position, as its logarithm.
 
-    An ad is clicked more because it stands on top; a model that does not know the position takes that for merit. So the position is
-    a feature in training. Where ads are to be ranked it is not known yet: give none, and all are compared as if on top.
+    An ad is clicked more because it stands on top; a model that does not know the position takes that for merit. So the
+    position is a feature in training. Where ads are to be ranked it is not known yet: give none, and all count as on top.
 
     Args:
         inputs: name -> raw column, a SparseTensor where a value can be missing. The label is not among them.

@@ -37,7 +37,12 @@ def make(n_lists: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     hour = np.clip(rng.normal(15, 5, n_lists).round(), 0, 23).astype(int)
     device = rng.choice(len(DEVICES), size=n_lists, p=(0.6, 0.3, 0.1))
     ads = np.argsort(rng.random((n_lists, N_ADS)), axis=1)[:, :N_POSITIONS]  # of each list, without repetition
-    logit = BASE + (taste[user, None] * direction[ad_topic[ads]]).sum(2) + appeal[ads] + hour_effect[ad_topic[ads], hour[:, None] // 6]
+    logit = (
+        BASE
+        + (taste[user, None] * direction[ad_topic[ads]]).sum(2)
+        + appeal[ads]
+        + hour_effect[ad_topic[ads], hour[:, None] // 6]
+    )
     order = np.argsort(-(logit + rng.normal(0, ORDER_NOISE, ads.shape)), axis=1)
     ads, logit = np.take_along_axis(ads, order, 1), np.take_along_axis(logit, order, 1)
     position = np.broadcast_to(np.arange(1, N_POSITIONS + 1), ads.shape)
@@ -81,7 +86,9 @@ def main() -> None:
     pq.write_table(pa.table(columns), arguments.output, compression="zstd", compression_level=19, use_dictionary=True)
     clicked = columns["clicked"]
     loss = -np.where(clicked == 1, np.log(p_click), np.log(1 - p_click)).mean()
-    print(f"{arguments.output}: {len(clicked)} rows, {arguments.output.stat().st_size / 1000:.0f} kB, click rate {clicked.mean():.3f}")
+    print(
+        f"{arguments.output}: {len(clicked)} rows, {arguments.output.stat().st_size / 1000:.0f} kB, click rate {clicked.mean():.3f}"
+    )
     print(f"the process itself as a model: AUC {auc(clicked, p_click):.3f}, log loss {loss:.3f}")
 
 
