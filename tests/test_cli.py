@@ -10,7 +10,7 @@ import pytest
 from conftest import REPOSITORY, waze_tfx
 from filelock import FileLock
 
-from waze_data_tfx import errors
+from waze_data_tfx import errors, scaffold
 from waze_data_tfx.cli import main
 from waze_data_tfx.history.record import Run
 
@@ -71,6 +71,14 @@ def test_every_command_has_help(command: str, capsys: Capture) -> None:
     assert f"waze-tfx {command}" in capsys.readouterr().out
 
 
+def test_new_lists_the_templates_and_makes_nothing(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call("new", "eta", "--list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["TEMPLATE", *scaffold.templates()]
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_readme_documents_exactly_these_commands() -> None:
     table = (REPOSITORY / "README.md").read_text().split("| command |")[1].split("\n\n")[0]
     cells = [line.split("|")[1] for line in table.splitlines()[2:]]
@@ -128,7 +136,10 @@ def test_exit_1_when_the_run_s_own_state_is_damaged(config: str, capsys: Capture
             ("check", "eta.yaml", "--set", "features.dense.0=mile"),
             "--set features.dense.0=mile: features.dense.mile: column 'mile'",
         ),
-        (("new", "taxy", "--template", "taxii"), "unknown template 'taxii'; known: taxi; did you mean 'taxi'?"),
+        (
+            ("new", "taxy", "--template", "taxii"),
+            f"unknown template 'taxii'; known: {', '.join(scaffold.templates())}; did you mean 'taxi'?",
+        ),
         (("run", "eta.yaml", "--resume", "--force"), "--resume --force: contradict each other; expected one of them"),
         (("run", "eta.yaml", "--resume"), "nothing to resume"),
         (("run", "eta.yaml", "--to", "Trainor"), "did you mean 'Trainer'?"),

@@ -30,3 +30,4 @@ def test_a_list_is_one_user_s_and_shows_every_ad_once() -> None:
 def test_auc_counts_the_pairs_in_order() -> None:
     # clicked 0.8 and 0.3 against not clicked 0.5 and 0.1: three of the four pairs are in order
     assert make_ads_data.auc(np.array([1, 0, 1, 0]), np.array([0.8, 0.5, 0.3, 0.1])) == 0.75
+    assert make_ads_data.auc(np.array([1, 0, 1, 0]), np.array([0.8, 0.3, 0.3, 0.1])) == 0.875  # a tie is half a pair
