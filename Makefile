@@ -43,8 +43,9 @@ check: install ## ruff, mypy, import contracts
 bench: install ## times against plain TFX, as ratios
 	$(BIN)/python benchmarks/against_plain_tfx.py
 
-quality: install ## the taxi model against gradient boosting
+quality: install ## the templates' models against scikit-learn's
 	$(BIN)/python benchmarks/taxi_quality.py
+	$(BIN)/python benchmarks/classification_quality.py
 
 lock: install ## remake requirements.lock from requirements.in and overrides.txt
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --override overrides.txt --no-annotate --no-header \

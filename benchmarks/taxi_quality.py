@@ -14,6 +14,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -22,17 +26,20 @@ LABEL = "trip_seconds"
 DERIVED = ("geometry", "clock", "flags")
 
 
-def run_pipeline(folder: Path, seed: int) -> dict:
+def run_pipeline(folder: Path, seed: int, *, template: str = "taxi", gate: str = "{name: mae, upper_bound: 1000000}") -> dict:
     """Fork the template on the first call, run it with this seed, and return what `run --json` prints."""
     tool = [sys.executable, "-m", "waze_data_tfx"]
     if not folder.exists():
-        subprocess.run([*tool, "new", str(folder)], check=True, stdout=subprocess.DEVNULL)
-    gate = "evaluation.metrics=[{name: mae, upper_bound: 1000000}]"  # every seed is to be pushed and measured
-    command = [*tool, "run", str(folder / "config.yaml"), "--set", f"training.seed={seed}", "--set", gate, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+        subprocess.run([*tool, "new", str(folder), "--template", template], check=True, stdout=subprocess.DEVNULL)
+    pushed_anyhow = f"evaluation.metrics=[{gate}]"  # every seed is to be pushed and measured
+    sets = ["--set", f"training.seed={seed}", "--set", pushed_anyhow, "--set", "evaluation.slices=[]"]
+    done = subprocess.run(
+        [*tool, "run", str(folder / "config.yaml"), *sets, "--json"], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
-    return json.loads(done.stdout)
+    run = json.loads(done.stdout)
+    return {**run, "folder": str(Path(run["root"]) / "runs" / run["id"])}
 
 
 def read_rows(run: dict, split: str) -> tuple[list[bytes], dict[str, list]]:
@@ -98,11 +105,16 @@ def boosting_mae(train: dict[str, list], evaluation: dict[str, list], extra: "tu
 def served_mae(model_folder: Path, serialized: list[bytes], label: list[float]) -> float:
     """Return the pushed model's mean absolute error through the signature that serves."""
     import numpy as np
+
+    return float(np.abs(served(model_folder, serialized) - np.array(label)).mean())
+
+
+def served(model_folder: Path, serialized: list[bytes]) -> "np.ndarray":
+    """Return the pushed model's predictions through the signature that serves."""
     import tensorflow as tf
 
     serve = tf.saved_model.load(str(model_folder)).signatures["serving_default"]
-    predictions = serve(examples=tf.constant(serialized))["prediction"].numpy()
-    return float(np.abs(predictions - np.array(label)).mean())
+    return serve(examples=tf.constant(serialized))["prediction"].numpy()
 
 
 def main() -> None:
@@ -114,7 +126,6 @@ def main() -> None:
         maes = []
         for seed in seeds:
             run = run_pipeline(folder, seed)
-            run["folder"] = str(Path(run["root"]) / "runs" / run["id"])
             serialized, evaluation = read_rows(run, "eval")
             maes.append(served_mae(Path(run["root"]) / "serving" / str(run["pushed_version"]), serialized, evaluation[LABEL]))
             print(f"seed {seed}: model {maes[-1]:.1f} s on {len(serialized)} rows", flush=True)
