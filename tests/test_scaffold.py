@@ -20,7 +20,7 @@ def test_a_fork_has_all_files_under_its_own_name_and_nothing_of_the_template_s(t
     target = tmp_path / "deep" / "my_fork"
     written = scaffold.create(target, template)
     assert sorted(written) == sorted(p for p in target.iterdir())
-    assert {"config.yaml", "my_fork_features.py", "my_fork_model.py", "test_my_fork.py", "README.md"} <= {p.name for p in written}
+    assert {"config.yaml", "my_fork_features.py", "test_my_fork.py", "README.md"} <= {p.name for p in written}
     loaded = load(target / "config.yaml")
     assert loaded.config.name == "my_fork"
     assert loaded.config.root == target / "output" / "my_fork"
