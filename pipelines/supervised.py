@@ -60,8 +60,22 @@ def nodes(config: Config) -> tuple[Node, ...]:
             resolves_baseline=True,
         ),
         Node(
+            "InfraValidator",
+            ("ExampleGen", "Trainer"),
+            settings={"infra_validation": _dump(config.infra_validation)},
+            library=(
+                THIS,
+                "components/infra_validator",
+                "config/infra_validation.py",
+                "config/names.py",
+                "data/records.py",
+                "evaluation/spec.py",
+                "evaluation/verdict.py",
+            ),
+        ),
+        Node(
             "Pusher",
-            ("Trainer", "Evaluator"),
+            ("Trainer", "Evaluator", "InfraValidator"),
             pushes=True,
             settings={"push": _dump(config.push)},
             library=(THIS, "components/pusher", "versions.py"),
@@ -98,6 +112,7 @@ def _components(config: Config, data_fingerprint: str) -> "list[BaseNode]":
 
     from waze_data_tfx.components.evaluator import Evaluator
     from waze_data_tfx.components.file_example_gen import FileExampleGen
+    from waze_data_tfx.components.infra_validator import InfraValidator
     from waze_data_tfx.components.pusher import Pusher
     from waze_data_tfx.components.transform import Transform
     from waze_data_tfx.pipelines.baseline import NewestBlessingStrategy
@@ -131,8 +146,15 @@ def _components(config: Config, data_fingerprint: str) -> "list[BaseNode]":
     resolver.add_upstream_node(trainer)
     model = trainer.outputs["model"]
     evaluator = Evaluator(examples=examples, model=model, baseline_model=resolver.outputs["model"], config=text)
-    pusher = Pusher(model=model, model_blessing=evaluator.outputs["blessing"], custom_config={"config": text})
-    return [example_gen, statistics_gen, schema_gen, validator, transform, trainer, resolver, evaluator, pusher]
+    infra_validator = InfraValidator(model=model, examples=examples, config=text)
+    pusher = Pusher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_validator.outputs["blessing"],
+        custom_config={"config": text},
+    )
+    before = [example_gen, statistics_gen, schema_gen, validator, transform]
+    return [*before, trainer, resolver, evaluator, infra_validator, pusher]
 
 
 def _dump(section: Any) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def run(
     if as_json:
         from dataclasses import asdict
 
-        _print_json({**asdict(done), "verdict": _verdict_json(done.folder), "report": report})
+        _print_json({**asdict(done), **_verdicts_json(done.folder), "report": report})
     else:
         _say_end(done, config)
         print(f"  report: {report}")
@@ -185,13 +185,14 @@ def show(name: RunName, config: OfConfig = None, as_json: AsJson = False) -> Non
         from dataclasses import asdict
 
         artifacts = {n: {k: [a.uri for a in v] for k, v in e.outputs.items()} for n, e in executions.items()}
-        _print_json({**asdict(found), "artifacts": artifacts, "verdict": _verdict_json(found.folder)})
+        _print_json({**asdict(found), "artifacts": artifacts, **_verdicts_json(found.folder)})
         return
     from .evaluation.verdict import Verdict
     from .report.text import print_run
 
-    path = found.folder / "verdict.json"
-    print_run(found, Verdict.from_json(path.read_text("utf-8")) if path.is_file() else None, executions)
+    paths = [found.folder / "verdict.json", found.folder / "infra_verdict.json"]
+    gate, infra = (Verdict.from_json(p.read_text("utf-8")) if p.is_file() else None for p in paths)
+    print_run(found, gate, executions, infra)
 
 
 @app.command()
@@ -332,9 +333,10 @@ def _roots(config: Path | None) -> list[Path]:
     return [root]
 
 
-def _verdict_json(folder: Path) -> Any:
-    path = folder / "verdict.json"
-    return json.loads(path.read_text("utf-8")) if path.is_file() else None
+def _verdicts_json(folder: Path) -> dict[str, Any]:
+    """Return the gate's verdict and that of InfraValidator, None where it has not judged."""
+    paths = {name: folder / f"{name}.json" for name in ("verdict", "infra_verdict")}
+    return {name: json.loads(path.read_text("utf-8")) if path.is_file() else None for name, path in paths.items()}
 
 
 def _write_report(run: Any) -> str:

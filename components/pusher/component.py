@@ -17,12 +17,20 @@ class Pusher(tfx_pusher.Pusher):
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(self, *, model: types.BaseChannel, model_blessing: types.BaseChannel, custom_config: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        *,
+        model: types.BaseChannel,
+        model_blessing: types.BaseChannel,
+        infra_blessing: types.BaseChannel,
+        custom_config: dict[str, Any],
+    ) -> None:
         """Build the node.
 
         Args:
             model: the model to push.
             model_blessing: our Evaluator's: the verdict and the sample of predictions lie in it.
+            infra_blessing: our InfraValidator's: the model loads and answers in a process of its own.
             custom_config: {"config": the resolved config as JSON}; its `push` section says where to.
         """
-        super().__init__(model=model, model_blessing=model_blessing, custom_config=custom_config)
+        super().__init__(model=model, model_blessing=model_blessing, infra_blessing=infra_blessing, custom_config=custom_config)

@@ -30,16 +30,21 @@ class Executor(tfx_executor.Executor):
         """Push if blessed; otherwise mark the artifact as not pushed and write nothing.
 
         Raises:
-            RunFailed: the copy differs from the model that was evaluated, or another writer came between.
+            RunFailed: the copy differs from the model that was evaluated, another writer came between, or nobody asked whether it
+                loads and answers.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
         blessing = artifact_utils.get_single_instance(input_dict[specs.MODEL_BLESSING_KEY])
-        if not self.CheckBlessing(input_dict):
+        infra = _infra_blessing(input_dict)
+        refusing = [b.uri for b in (blessing, infra) if b.get_int_custom_property("blessed") != 1]
+        if refusing or not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
-            print(f"Pusher: not pushed: the model is not blessed; see {Path(blessing.uri) / logic.VERDICT_FILE}", flush=True)
+            seen = ", ".join(str(Path(uri) / logic.VERDICT_FILE) for uri in refusing)
+            print(f"Pusher: not pushed: the model is not blessed; see {seen}", flush=True)
             return
-        _check_same_model(artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY]), blessing)
+        for given in (blessing, infra):
+            _check_same_model(artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY]), given)
         config = Config.model_validate_json(json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY])["config"])
         directory = config.push.directory
         if directory is None:
@@ -49,6 +54,13 @@ class Executor(tfx_executor.Executor):
         outcome = logic.push(Path(model_path), Path(blessing.uri), directory, keep=config.push.keep)
         self._MarkPushed(pushed, pushed_destination=str(directory / str(outcome.version)), pushed_version=str(outcome.version))
         print(f"Pusher: {outcome.line}", flush=True)
+
+
+def _infra_blessing(input_dict: dict[str, list[types.Artifact]]) -> types.Artifact:
+    """Return the InfraValidator's blessing: without the question there is no push."""
+    if not input_dict.get(specs.INFRA_BLESSING_KEY):
+        raise RunFailed("Pusher: received no infra_blessing; expected InfraValidator's", hint="wire InfraValidator before it")
+    return artifact_utils.get_single_instance(input_dict[specs.INFRA_BLESSING_KEY])
 
 
 def _check_same_model(model: types.Artifact, blessing: types.Artifact) -> None:

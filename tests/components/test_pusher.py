@@ -38,10 +38,14 @@ class _Plus(tf.Module):
         x = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
         return {"prediction": x + self.number + self.weights[0]}
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")], autograph=False)
+    def raw(self, x):
+        return {"prediction": x + self.number + self.weights[0]}
+
 
 def _model(folder, number):
     module = _Plus(number)
-    tf.saved_model.save(module, str(folder / "Format-Serving"), signatures={"serving_default": module.serve})
+    tf.saved_model.save(module, str(folder / "Format-Serving"), signatures={"serving_default": module.serve, "raw": module.raw})
     return folder
 
 
@@ -206,14 +210,24 @@ def _config(directory, **push):
     )
 
 
-def _do(place, tmp_path, *, blessed, current=None):
+def _do(place, tmp_path, *, blessed, current=None, infra=1):
     model, blessing, pushed = standard_artifacts.Model(), standard_artifacts.ModelBlessing(), standard_artifacts.PushedModel()
+    infra_blessing = standard_artifacts.InfraBlessing()
+    infra_blessing.uri = str(place / "infra")
     model.uri, blessing.uri, pushed.uri = str(place / "model10"), str(place / "blessing10"), str(tmp_path / "pushed")
     blessing.set_int_custom_property("blessed", int(blessed))
     blessing.set_string_custom_property("current_model", current or model.uri)
+    if infra is not None:
+        infra_blessing.set_int_custom_property("blessed", infra)
+        infra_blessing.set_string_custom_property("current_model", model.uri)
     Path(pushed.uri).mkdir()
     text = json_utils.dumps({"config": _config(tmp_path / "serving").model_dump_json(by_alias=True)})
-    executor.Executor().Do({"model": [model], "model_blessing": [blessing]}, {"pushed_model": [pushed]}, {"custom_config": text})
+    inputs = {
+        "model": [model],
+        "model_blessing": [blessing],
+        **({"infra_blessing": [infra_blessing]} if infra is not None else {}),
+    }
+    executor.Executor().Do(inputs, {"pushed_model": [pushed]}, {"custom_config": text})
     return pushed
 
 
@@ -254,6 +268,17 @@ def test_model_that_is_not_blessed_is_not_pushed(place, tmp_path, capsys):
     assert f"Pusher: not pushed: the model is not blessed; see {place / 'blessing10' / 'verdict.json'}" in capsys.readouterr().out
 
 
+def test_model_that_was_refused_or_never_asked_in_a_process_of_its_own_is_not_pushed(place, tmp_path, capsys):
+    for folder in ("refused", "never"):
+        (tmp_path / folder).mkdir()
+    pushed = _do(place, tmp_path / "refused", blessed=True, infra=0)
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert f"see {place / 'infra' / 'verdict.json'}" in capsys.readouterr().out
+    with pytest.raises(RunFailed, match="received no infra_blessing"):
+        _do(place, tmp_path / "never", blessed=True, infra=None)
+    assert not (tmp_path / "never" / "serving").exists()
+
+
 def test_blessing_of_another_model_is_an_error(place, tmp_path):
     with pytest.raises(RunFailed, match="the blessing is another model's"):
         _do(place, tmp_path, blessed=True, current="elsewhere")
@@ -266,6 +291,7 @@ def test_in_a_tfx_pipeline_the_blessed_model_is_pushed_and_becomes_the_baseline(
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
     from waze_data_tfx.components.evaluator import Evaluator
+    from waze_data_tfx.components.infra_validator import InfraValidator
     from waze_data_tfx.components.pusher import Pusher
 
     split = tmp_path / "examples" / "Split-eval"
@@ -284,14 +310,20 @@ def test_in_a_tfx_pipeline_the_blessed_model_is_pushed_and_becomes_the_baseline(
     model = Importer(source_uri=str(place / "model10"), artifact_type=standard_artifacts.Model).with_id("model")
     evaluator = Evaluator(examples=examples.outputs["result"], model=model.outputs["result"], config=text)
     blessing = evaluator.outputs["blessing"]
-    pusher = Pusher(model=model.outputs["result"], model_blessing=blessing, custom_config={"config": text})
+    infra = InfraValidator(model=model.outputs["result"], examples=examples.outputs["result"], config=text)
+    pusher = Pusher(
+        model=model.outputs["result"],
+        model_blessing=blessing,
+        infra_blessing=infra.outputs["blessing"],
+        custom_config={"config": text},
+    )
     connection = metadata.sqlite_metadata_connection_config(str(tmp_path / "metadata.sqlite"))
     args = ["--runner=FnApiRunner", "--sdk_container_image=none"]
     LocalDagRunner().run(
         pipeline.Pipeline(
             pipeline_name="t",
             pipeline_root=str(tmp_path / "root"),
-            components=[examples, model, evaluator, pusher],
+            components=[examples, model, evaluator, infra, pusher],
             metadata_connection_config=connection,
             beam_pipeline_args=args,
         )

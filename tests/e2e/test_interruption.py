@@ -20,6 +20,7 @@ NODES = (
     "Trainer",
     "Resolver",
     "Evaluator",
+    "InfraValidator",
     "Pusher",
 )
 

@@ -17,6 +17,7 @@ NODES = [
     "Trainer",
     "Resolver",
     "Evaluator",
+    "InfraValidator",
     "Pusher",
 ]
 

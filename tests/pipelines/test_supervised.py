@@ -67,7 +67,8 @@ def test_the_description_is_the_graph_that_tfx_runs(compiled: dict[str, Any], na
     assert compiled[name]["upstream"] == {id_: sorted(node.upstream) for id_, node in described.items()}
     schema_gen = {"curated": "ImportSchemaGen", "inferred": "SchemaGen"}[name]
     assert set(described) == {
-        "ExampleGen", "StatisticsGen", schema_gen, "ExampleValidator", "Transform", "Trainer", "Resolver", "Evaluator", "Pusher",
+        "ExampleGen", "StatisticsGen", schema_gen, "ExampleValidator", "Transform", "Trainer", "Resolver", "Evaluator",
+        "InfraValidator", "Pusher",
     }  # fmt: skip
 
 
@@ -95,7 +96,7 @@ def test_building_imports_no_cloud_and_no_orchestrator(compiled: dict[str, Any])
 def test_describing_imports_no_tfx() -> None:
     script = (
         "import sys; from waze_data_tfx.config import load; from waze_data_tfx.pipelines.supervised import nodes\n"
-        f"assert len(nodes(load({str(TAXI)!r}).config)) == 9\n"
+        f"assert len(nodes(load({str(TAXI)!r}).config)) == 10\n"
         "heavy = {'tfx', 'tensorflow', 'apache_beam', 'keras'} & set(sys.modules)\nassert not heavy, heavy\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -116,6 +117,7 @@ def by_id(*sets: str) -> dict[str, Node]:
         ("features.bucket.fare=4", {"ExampleGen", "Transform", "Trainer"}),
         ("evaluation.metrics.0.upper_bound=9", {"Evaluator"}),
         ("evaluation.baseline=none", {"Resolver", "Evaluator"}),
+        ("infra_validation.max_memory_mb=2000", {"InfraValidator"}),
         ("push.keep=3", {"Pusher"}),
         ("env.max_parallel=1", set()),
         ("anomalies.policy=warn", set()),

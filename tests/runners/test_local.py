@@ -35,6 +35,7 @@ NODES = [
     "Trainer",
     "Resolver",
     "Evaluator",
+    "InfraValidator",
     "Pusher",
 ]
 

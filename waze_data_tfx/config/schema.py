@@ -14,6 +14,7 @@ from .data import Code, Data, SchemaSource
 from .env import Env
 from .evaluation import Evaluation
 from .features import Features
+from .infra_validation import InfraValidation
 from .model import Model
 from .push import Push
 from .section import Column, ColumnType, Section, Task
@@ -45,6 +46,9 @@ class Config(Section):
     model: Annotated[Model, Field(description="The model.")] = Model()
     training: Annotated[Training, Field(description="How it learns.")] = Training()
     evaluation: Annotated[Evaluation, Field(description="The gate.")]
+    infra_validation: Annotated[
+        InfraValidation, Field(description="What loading and answering may cost in a process of its own.")
+    ] = InfraValidation()
     push: Annotated[Push, Field(description="Where accepted models go.")] = Push()
     env: Annotated[Env, Field(description="Where it runs.")] = Env()
 

@@ -37,8 +37,8 @@ def print_runs(runs: Iterable[Run]) -> None:
     )
 
 
-def print_run(run: Run, verdict: "Verdict | None", executions: "dict[str, Execution]") -> None:
-    """Print a run's nodes, artifacts, lineage and verdict."""
+def print_run(run: Run, verdict: "Verdict | None", executions: "dict[str, Execution]", infra: "Verdict | None" = None) -> None:
+    """Print a run's nodes, artifacts, lineage and verdicts: the gate's and InfraValidator's."""
     print(f"run {run.id} of {run.pipeline}: {run.state}" + (f", exit code {run.exit_code}" if run.exit_code is not None else ""))
     print(f"config {run.config_path} (env {run.env}); started {run.started}; {run.seconds} s; folder {run.folder}\n")
     rows = [(n.id, n.state, f"{n.seconds:.1f}" if n.seconds else "", n.reason, n.note) for n in run.nodes.values()]
@@ -49,14 +49,17 @@ def print_run(run: Run, verdict: "Verdict | None", executions: "dict[str, Execut
     if verdict:
         print()
         print_verdict(verdict)
+    if infra:
+        print()
+        print_verdict(infra, "infra validation")
     if run.message:
         print(f"\n{run.message}")
 
 
-def print_verdict(verdict: "Verdict") -> None:
-    """Print the gate's checks: all that were judged, and the first of those that are only shown."""
+def print_verdict(verdict: "Verdict", whose: str = "verdict") -> None:
+    """Print a verdict's checks: all that were judged, and the first of those that are only shown."""
     note = f" ({verdict.note})" if verdict.note else ""
-    print(f"verdict: {verdict.status}{note}")
+    print(f"{whose}: {verdict.status}{note}")
     shown = [c for c in verdict.checks if c.passed is None]
     hidden = shown[N_SHOWN:]
     print_table(

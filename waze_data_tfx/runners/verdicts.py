@@ -17,6 +17,8 @@ from ..history.anomalies import anomalies_in
 from ..history.metadata import Execution
 from ..history.record import Run
 
+INFRA_VERDICT_FILE = "infra_verdict.json"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -38,6 +40,8 @@ def read(node: str, execution: Execution, config: Config, run: Run) -> Outcome:
         return _anomalies(execution, config)
     if node == "Evaluator":
         return _verdict(execution, run)
+    if node == "InfraValidator":
+        return _infra_verdict(execution, run)
     if node == "Pusher":
         return _pushed(execution, config)
     return Outcome()
@@ -91,6 +95,23 @@ def _verdict(execution: Execution, run: Run) -> Outcome:
     decided = "the gate refused the model" if verdict.status == "refused" else "the gate could not decide"
     hint = verdict.hint or f"waze-tfx show {run.id} for the whole verdict"
     return Outcome(verdict.status, "refused", f"{decided}; nothing was pushed:\n{reasons}\n  next: {hint}")
+
+
+def _infra_verdict(execution: Execution, run: Run) -> Outcome:
+    [artifact] = execution.outputs["blessing"]
+    path = Path(artifact.uri) / "verdict.json"
+    verdict = Verdict.from_json(path.read_text(encoding="utf-8"))
+    shutil.copyfile(path, run.folder / INFRA_VERDICT_FILE)
+    if verdict.status == "blessed":
+        values = {c.name: c.value or 0.0 for c in verdict.checks}
+        shown = f"loads in {values['load_seconds']:.1f} s, {values['peak_memory_mb']:.0f} MB, "
+        return Outcome(shown + f"one row in {values['latency_p95_ms']:.3g} ms")
+    reasons = "\n".join(f"  {reason}" for reason in verdict.reasons())
+    return Outcome(
+        verdict.status,
+        "refused",
+        f"the model does not serve as it must; nothing was pushed:\n{reasons}\n  next: {verdict.hint}",
+    )
 
 
 def _pushed(execution: Execution, config: Config) -> Outcome:
