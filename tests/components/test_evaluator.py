@@ -15,6 +15,7 @@ from tfx.components.evaluator import executor as tfx_evaluator  # noqa: E402
 from tfx.types import standard_artifacts  # noqa: E402
 
 from waze_data_tfx.components.evaluator import executor, logic  # noqa: E402
+from waze_data_tfx.config.evaluation import INDICATORS  # noqa: E402
 from waze_data_tfx.config.features import Features  # noqa: E402
 from waze_data_tfx.config.schema import Config  # noqa: E402
 from waze_data_tfx.errors import DataError  # noqa: E402
@@ -299,6 +300,39 @@ def test_binary_metrics(tmp_path):
     loss = -(math.log(0.9) + math.log(0.4) + math.log(0.4) + math.log(0.8)) / 4
     assert found["binary_crossentropy"] == pytest.approx(loss, rel=1e-4)
     assert verdict.status == "blessed"
+
+
+def test_indicators_of_fairness_by_slice(tmp_path):
+    rows = [  # (prediction, slice, label)
+        (0.9, "a", 1), (0.6, "a", 0), (0.4, "a", 1), (0.2, "a", 0), (0.1, "a", 0),
+        (0.8, "b", 1), (0.7, "b", 1), (0.3, "b", 1),
+    ]  # fmt: skip
+    examples = _examples(tmp_path / "examples", rows, "int")
+    metrics = [{"name": "false_positive_rate", "max_gap": 0.1}, {"name": "true_positive_rate@0.35", "max_gap": 0.1}]
+    config = _config(
+        [{"name": "accuracy", "lower_bound": 0}],
+        slices=[{"columns": ["payment"], "metrics": metrics, "min_examples": 1}],
+        task="binary_classification",
+    )
+    verdict, found, _ = _run(tmp_path, config, examples, _model(tmp_path / "m", lambda x: x))
+
+    def at(threshold, slice_):
+        values = found[slice_]["candidate"]
+        return [None if (v := values[f"{n}@{threshold}"]) is None else pytest.approx(v) for n in INDICATORS]
+
+    # columns: fpr, fnr, tpr, tnr, positive, negative, false discovery, false omission
+    assert at(0.5, "payment=a") == [1 / 3, 1 / 2, 1 / 2, 2 / 3, 2 / 5, 3 / 5, 1 / 2, 1 / 3]  # tp 1, fp 1, fn 1, tn 2
+    assert at(0.5, "payment=b") == [None, 1 / 3, 2 / 3, None, 2 / 3, 1 / 3, 0, 1]  # tp 2, fp 0, fn 1, tn 0: no negatives
+    assert at(0.5, "") == [1 / 3, 2 / 5, 3 / 5, 2 / 3, 4 / 8, 4 / 8, 1 / 4, 2 / 4]  # tp 3, fp 1, fn 2, tn 2
+    assert at(0.35, "payment=a") == [1 / 3, 0, 1, 2 / 3, 3 / 5, 2 / 5, 1 / 3, 0]  # tp 2, fp 1, fn 0, tn 2
+    assert at(0.35, "payment=b") == [None, 1 / 3, 2 / 3, None, 2 / 3, 1 / 3, 0, 1]
+    assert verdict.status == "refused"
+    assert [(c.slice, c.passed, c.reason) for c in verdict.checks[1:]] == [
+        ("payment=a", True, "false_positive_rate@0.5 0.333333 is as for all rows, allowed 0.1 (max_gap)"),
+        ("payment=b", None, "false_positive_rate@0.5 is a share of no row here: not judged"),
+        ("payment=a", False, "true_positive_rate@0.35 1 is 0.2 above all rows' 0.8, allowed 0.1 (max_gap)"),
+        ("payment=b", False, "true_positive_rate@0.35 0.666667 is 0.133333 below all rows' 0.8, allowed 0.1 (max_gap)"),
+    ]
 
 
 def test_multiclass_metrics(tmp_path):

@@ -20,8 +20,8 @@ evaluation:
     - {name: mae, upper_bound: 5}
 """
 TOP = (
-    "anomalies, code, data, env, evaluation, features, key, label, model, n_classes, name, pipeline, push, root, schema, task, "
-    "training"
+    "anomalies, code, data, env, evaluation, features, infra_validation, key, label, model, n_classes, name, pipeline, push, "
+    "root, schema, task, training"
 )
 
 
@@ -72,12 +72,12 @@ def test_the_good_config_is_good() -> None:
         ),
         (
             GOOD.replace("upper_bound", "uper_bound"),
-            "eta.yaml:9: evaluation.metrics.0.uper_bound: unknown key; known: absolute_change, lower_bound, name, "
+            "eta.yaml:9: evaluation.metrics.0.uper_bound: unknown key; known: absolute_change, lower_bound, max_gap, name, "
             "relative_change, upper_bound; did you mean 'upper_bound'?",
         ),
         (
             GOOD + "  slices:\n    - city\n    - columns: [city]\n      metrics:\n        - {nmae: mae, name: mae}\n",
-            "eta.yaml:14: evaluation.slices.1.metrics.0.nmae: unknown key; known: absolute_change, lower_bound, name, "
+            "eta.yaml:14: evaluation.slices.1.metrics.0.nmae: unknown key; known: absolute_change, lower_bound, max_gap, name, "
             "relative_change, upper_bound; did you mean 'name'?",
         ),
         (GOOD + "schema:\n  fil: x\n", "eta.yaml:11: schema.fil: unknown key; known: file; did you mean 'file'?"),

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from waze_data_tfx.config import Config, load
-from waze_data_tfx.config.evaluation import METRIC_DIRECTIONS, METRICS_BY_TASK, MetricThreshold
+from waze_data_tfx.config.evaluation import INDICATORS, METRIC_DIRECTIONS, METRICS_BY_TASK, MetricThreshold
 from waze_data_tfx.config.schema import Inconsistent
 
 GOOD: dict[str, Any] = {
@@ -167,6 +167,24 @@ def test_short_forms_are_the_long_ones() -> None:
             ),
         ),
         (
+            {"evaluation": {"metrics": [{"name": "mae", "max_gap": 1, "upper_bound": 1}]}},
+            (
+                "evaluation.metrics.0.max_gap",
+                "is the distance of a slice from all rows; set it on a metric of an entry of evaluation.slices",
+            ),
+        ),
+        (
+            {"task": "binary_classification", "evaluation": {"metrics": [{"name": "positive_rate", "absolute_change": 1}]}},
+            (
+                "evaluation.metrics.0.absolute_change",
+                "neither way of positive_rate@0.5 is better; expected upper_bound, lower_bound or max_gap",
+            ),
+        ),
+        (
+            {"evaluation": {**GOOD["evaluation"], "decision_thresholds": [0.3]}},
+            ("evaluation.decision_thresholds", "only task binary_classification has any; received task regression"),
+        ),
+        (
             {"evaluation": {"metrics": [{"name": "mae"}]}},
             (
                 "evaluation.metrics",
@@ -287,10 +305,20 @@ def test_equal_configs_have_equal_json_whatever_the_order_of_their_sections() ->
 
 
 def test_every_metric_of_a_task_has_a_direction() -> None:
-    assert {m for metrics in METRICS_BY_TASK.values() for m in metrics} == set(METRIC_DIRECTIONS)
+    assert {m for metrics in METRICS_BY_TASK.values() for m in metrics} == {*METRIC_DIRECTIONS, *INDICATORS}
     assert MetricThreshold(name="auc").direction == "higher"
     assert not MetricThreshold(name="auc").has_threshold
     assert MetricThreshold(name="auc", absolute_change=0).has_threshold
+    assert MetricThreshold(name="auc", max_gap=0).has_threshold
+
+
+def test_an_indicator_has_one_spelling_with_its_decision_threshold() -> None:
+    spelt = ("false_positive_rate", "false_positive_rate@0.50", "false_positive_rate@.5")
+    assert {MetricThreshold(name=n).name for n in spelt} == {"false_positive_rate@0.5"}
+    assert [MetricThreshold(name=n).direction for n in ("true_positive_rate@0.3", "positive_rate@0.3")] == ["higher", None]
+    for wrong in ("x", "0", "1", "-0.1", "nan", ""):
+        with pytest.raises(ValidationError, match="decision threshold between 0 and 1 after '@'; received 'false_negative_rate@"):
+            MetricThreshold(name=f"false_negative_rate@{wrong}")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from waze_data_tfx.config.schema import Config
 from waze_data_tfx.evaluation import spec
 
 
-def _config(task, metrics, slices=()):
+def _config(task, metrics, slices=(), **evaluation):
     return Config.model_validate(
         {
             "name": "t",
@@ -19,7 +19,7 @@ def _config(task, metrics, slices=()):
             "label": "y",
             "data": {"input": "x.csv"},
             "features": {"dense": ["x"]},
-            "evaluation": {"metrics": metrics, "slices": slices},
+            "evaluation": {"metrics": metrics, "slices": slices, **evaluation},
             **({"n_classes": 3} if task == "multiclass_classification" else {}),
         }
     )
@@ -35,6 +35,19 @@ def test_slices_are_sorted_as_in_a_slice_key_and_named_once():
     config = _config("regression", [{"name": "mae", "upper_bound": 1}], ["b", ["b", "a"], ["a", "b"]])
     assert spec.slice_columns(config) == [("b",), ("a", "b")]
     assert [list(s.feature_keys) for s in spec.eval_config(config, has_baseline=False).slicing_specs] == [[], ["b"], ["a", "b"]]
+
+
+def test_indicators_of_a_binary_task_are_computed_for_slices_and_where_they_are_named():
+    def thresholds(task, metrics, slices=(), **evaluation):
+        return spec.indicator_thresholds(_config(task, metrics, slices, **evaluation))
+
+    accuracy, named = {"name": "accuracy", "lower_bound": 0}, {"name": "false_positive_rate@0.3", "upper_bound": 1}
+    assert thresholds("binary_classification", [accuracy]) == []
+    assert thresholds("binary_classification", [accuracy], ["a"]) == [0.5]
+    assert thresholds("binary_classification", [accuracy, named]) == [0.3]
+    assert thresholds("binary_classification", [named], ["a"], decision_thresholds=[0.9, 0.1]) == [0.1, 0.3, 0.9]
+    assert thresholds("multiclass_classification", [accuracy], ["a"]) == []
+    assert spec.metric_names(_config("binary_classification", [named])) == ["example_count"]
 
 
 @pytest.mark.parametrize("task", sorted(METRICS_BY_TASK))

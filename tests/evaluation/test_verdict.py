@@ -122,6 +122,50 @@ def test_slice_that_no_row_has_and_slice_that_only_the_baseline_has():
     assert nowhere.status == gone.status == "blessed"
 
 
+def _gap(now, before=None, name="mae", task="regression", **rules):
+    slices = [{"columns": ["payment"], "metrics": [{"name": name, **rules}], "min_examples": 10}]
+    bound = [{"name": "accuracy", "lower_bound": 0}] if task != "regression" else [{"name": "mae", "upper_bound": 99}]
+    whole = {(): {"mae": 2.0, "accuracy": 1.0}}
+    verdict = _judge(bound, {**whole, **now}, before, slices=slices, task=task)
+    return verdict, [(c.name, c.slice, c.value, c.bound, c.baseline, c.passed, c.reason) for c in verdict.checks[1:]]
+
+
+def test_slice_further_from_all_rows_than_its_gap_refuses_on_either_side():
+    now = {CASH: {"mae": 2.5, "example_count": 10}, CARD: {"mae": 1.25, "example_count": 10}}
+    before = {(): {"mae": 3.0}, CASH: {"mae": 3.25}, CARD: {"mae": 3.0}}
+    verdict, checks = _gap(now, before, max_gap=0.5)
+    assert verdict.status == "refused"
+    assert checks == [
+        ("mae gap", "payment=Card", 0.75, 0.5, 0.0, False, "mae 1.25 is 0.75 below all rows' 2, allowed 0.5 (max_gap)"),
+        ("mae gap", "payment=Cash", 0.5, 0.5, 0.25, True, "mae 2.5 is 0.5 above all rows' 2, allowed 0.5 (max_gap)"),
+    ]
+
+
+def test_gap_is_one_more_rule_and_holds_for_large_slices_only():
+    now = {CASH: {"mae": 2.0, "example_count": 10}, CARD: {"mae": 9.0, "example_count": 9}}
+    verdict, checks = _gap(now, max_gap=0, upper_bound=3)
+    assert verdict.status == "blessed"
+    assert [(c[0], c[1], c[-2], c[-1]) for c in checks] == [
+        ("mae", "payment=Card", None, "9 examples, fewer than 10: not judged"),
+        ("mae", "payment=Cash", True, "mae 2 <= 3 (bound)"),
+        ("mae gap", "payment=Cash", True, "mae 2 is as for all rows, allowed 0 (max_gap)"),
+    ]
+
+
+def test_gap_to_a_value_that_is_missing_is_inconclusive():
+    verdict, _ = _gap({CASH: {"mse": 1.0, "example_count": 10}}, name="mse", max_gap=1)
+    assert verdict.status == "inconclusive"
+    assert verdict.reasons() == ["payment=Cash: mse's distance from all rows could not be computed"]
+
+
+def test_rate_of_no_row_of_a_slice_is_not_judged():
+    name = "false_positive_rate@0.5"
+    now = {(): {"accuracy": 1.0, name: 0.2}, CASH: {name: math.nan, "example_count": 10}}
+    verdict, checks = _gap(now, name=name, task="binary_classification", max_gap=0.1, upper_bound=0.1)
+    assert verdict.status == "blessed"
+    assert [c[-1] for c in checks] == ["false_positive_rate@0.5 is a share of no row here: not judged"]
+
+
 def test_predictions_that_are_not_finite_refuse_a_model_within_its_bounds():
     verdict = _judge([{"name": "mae", "upper_bound": 1}], {(): {"mae": 0.5, "n_not_finite": 3.0}})
     assert verdict.status == "refused"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import Project, waze_tfx
 
-SECTIONS = ["verdict", "graph", "data", "anomalies", "drift", "transforms", "training", "metrics", "calibration", "lineage"]
-SECTIONS += ["environment"]
+SECTIONS = ["verdict", "graph", "data", "anomalies", "drift", "transforms", "training", "metrics"]
+SECTIONS += ["fairness", "calibration", "serving", "lineage", "environment"]
 LIMIT_S = 1.0
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 VOID = {"meta", "br", "path", "rect", "circle", "polygon"}

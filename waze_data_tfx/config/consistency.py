@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import unknown_name
 from . import names
-from .evaluation import METRICS_BY_TASK, MetricThreshold
+from .evaluation import DEFAULT_THRESHOLD, METRICS_BY_TASK, MetricThreshold, indicator_of
 from .feature_problems import feature_problems
 from .model_problems import problems_in_config
 from .schema import Config
@@ -75,8 +75,12 @@ def _metric_problems(config: Config) -> Iterator[tuple[str, str]]:
     groups += [(f"evaluation.slices.{i}.metrics", s.metrics) for i, s in enumerate(config.evaluation.slices)]
     for where, metrics in groups:
         for i, metric in enumerate(metrics):
-            if metric.name not in known:
+            if (indicator_of(metric.name) or [metric.name])[0] not in known:
                 yield f"{where}.{i}.name", unknown_name(f"metric for task {config.task}", metric.name, known)
+            else:
+                yield from _rule_problems(metric, f"{where}.{i}", of_slice=where != "evaluation.metrics")
+    if config.task != "binary_classification" and config.evaluation.decision_thresholds != (DEFAULT_THRESHOLD,):
+        yield "evaluation.decision_thresholds", f"only task binary_classification has any; received task {config.task}"
     if not any(m.has_threshold for m in config.evaluation.metrics):
         yield (
             "evaluation.metrics",
@@ -85,3 +89,12 @@ def _metric_problems(config: Config) -> Iterator[tuple[str, str]]:
                 "relative_change to a metric"
             ),
         )
+
+
+def _rule_problems(metric: MetricThreshold, where: str, *, of_slice: bool) -> Iterator[tuple[str, str]]:
+    """Rules that mean nothing for this metric."""
+    if metric.max_gap is not None and not of_slice:
+        yield f"{where}.max_gap", "is the distance of a slice from all rows; set it on a metric of an entry of evaluation.slices"
+    for rule in ("absolute_change", "relative_change"):
+        if metric.direction is None and getattr(metric, rule) is not None:
+            yield f"{where}.{rule}", f"neither way of {metric.name} is better; expected upper_bound, lower_bound or max_gap"

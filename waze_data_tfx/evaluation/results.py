@@ -30,13 +30,13 @@ def load(directory: str | os.PathLike[str], *, model_name: str = "") -> dict[Sli
         found = metrics.setdefault(_slice_key(message.slice_key), {})
         for item in message.metric_keys_and_values:
             if item.key.model_name == model_name and not item.key.is_diff:
-                value = _number(item.value)
-                if value is not None:
-                    found[item.key.name] = value
+                found.update(_named(item.key.name, _numbers(item.value)))
     for values in metrics.values():
         for name, source in DERIVED.items():
             if source in values:
                 values[name] = math.sqrt(values[source])
+        for name in [n for n in values if n.startswith("positive_rate@")]:
+            values[f"negative_rate@{name.partition('@')[2]}"] = 1 - values[name]
     return metrics
 
 
@@ -63,13 +63,18 @@ def _slice_value(key: Any) -> str:
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def _number(value: Any) -> float | None:
+def _named(name: str, numbers: list[float]) -> dict[str, float]:
+    """Return the values by name: of an indicator, `false_positive_rate@0.3,0.5`, one for each threshold."""
+    base, at, thresholds = name.partition("@")
+    names = [f"{base}@{t}" for t in thresholds.split(",")] if at else [name]
+    return dict(zip(names, numbers, strict=True)) if len(names) == len(numbers) else {}
+
+
+def _numbers(value: Any) -> list[float]:
     kind = value.WhichOneof("type")
     if kind == "double_value":
-        return float(value.double_value.value)
-    if kind == "array_value" and len(value.array_value.float64_values) == 1:
-        return float(value.array_value.float64_values[0])
-    return None
+        return [float(value.double_value.value)]
+    return [float(v) for v in value.array_value.float64_values] if kind == "array_value" else []
 
 
 def _finite(values: Any) -> dict[str, float | None]:

@@ -4,8 +4,11 @@ Thresholds are judged by `verdict`: TFMA's change threshold passes silently with
 `measure`; TFMA is imported when called.
 """
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
+from waze_data_tfx.config.evaluation import indicator_of
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.config.section import Task
 
@@ -33,6 +36,17 @@ ACCURACY_CLASSES: dict[Task, str] = {
     "binary_classification": "BinaryAccuracy",
     "multiclass_classification": "SparseCategoricalAccuracy",
 }
+INDICATOR_CLASSES: dict[str, str] = {
+    "false_positive_rate": "FPR",
+    "false_negative_rate": "FNR",
+    "true_positive_rate": "TPR",
+    "true_negative_rate": "TNR",
+    "positive_rate": "PredictedPositiveRate",
+    "false_discovery_rate": "FalseDiscoveryRate",
+    "false_omission_rate": "FalseOmissionRate",
+}
+"""Fairness Indicators' metrics, by TFMA's of the same confusion matrices (TFMA 0.52 has no FairnessIndicators): positive if the
+prediction is greater than the threshold. negative_rate is 1 - positive_rate, made by `results`."""
 DERIVED: dict[str, str] = {"rmse": "mse"}
 """Metrics that `results` makes of another one: TFMA has no native root mean squared error, and Keras's costs a graph."""
 
@@ -68,8 +82,11 @@ def eval_config(config: Config, *, has_baseline: bool) -> "config_pb2.EvalConfig
         metrics_specs=[
             config_pb2.MetricsSpec(
                 metrics=[
-                    config_pb2.MetricConfig(class_name=_class_name(name, config.task), config=f'{{"name": "{name}"}}')
-                    for name in metric_names(config)
+                    config_pb2.MetricConfig(class_name=class_name, config=json.dumps(settings))
+                    for class_name, settings in (
+                        *((_class_name(name, config.task), {"name": name}) for name in metric_names(config)),
+                        *_indicators(indicator_thresholds(config)),
+                    )
                 ],
                 model_names=names,
             )
@@ -78,10 +95,19 @@ def eval_config(config: Config, *, has_baseline: bool) -> "config_pb2.EvalConfig
 
 
 def metric_names(config: Config) -> list[str]:
-    """Return the metrics that TFMA computes: the number of examples and what the config names, for all rows or for a slice."""
-    evaluation = config.evaluation
-    wanted = [m.name for metrics in (evaluation.metrics, *(s.metrics for s in evaluation.slices)) for m in metrics]
+    """Return the metrics that TFMA computes: the number of examples and what the config names, for all rows or for a slice.
+
+    Without the indicators of fairness, which are computed together.
+    """
+    wanted = [name for name in _named(config) if not indicator_of(name)]
     return list(dict.fromkeys([EXAMPLE_COUNT, *(DERIVED.get(name, name) for name in wanted)]))
+
+
+def indicator_thresholds(config: Config) -> list[float]:
+    """Return the decision thresholds at which all indicators of fairness are computed: those named, and every slice's."""
+    named = {indicator[1] for name in _named(config) if (indicator := indicator_of(name))}
+    shown = config.task == "binary_classification" and config.evaluation.slices
+    return sorted({*named, *(config.evaluation.decision_thresholds if shown else ())})
 
 
 def slice_columns(config: Config) -> list[tuple[str, ...]]:
@@ -91,3 +117,17 @@ def slice_columns(config: Config) -> list[tuple[str, ...]]:
 
 def _class_name(name: str, task: Task) -> str:
     return ACCURACY_CLASSES[task] if name == "accuracy" else TFMA_CLASSES[name]
+
+
+def _named(config: Config) -> list[str]:
+    evaluation = config.evaluation
+    return [m.name for metrics in (evaluation.metrics, *(s.metrics for s in evaluation.slices)) for m in metrics]
+
+
+def _indicators(thresholds: list[float]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield TFMA's class and settings of each indicator, at all thresholds at once: the matrices are then counted once.
+
+    Its name says the thresholds that its values belong to: `false_positive_rate@0.3,0.5`.
+    """
+    for name, class_name in INDICATOR_CLASSES.items() if thresholds else ():
+        yield class_name, {"name": f"{name}@{','.join(map(str, thresholds))}", "thresholds": thresholds}

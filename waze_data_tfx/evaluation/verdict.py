@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from waze_data_tfx.config.evaluation import MetricThreshold, Slice
+from waze_data_tfx.config.evaluation import MetricThreshold, Slice, indicator_of
 from waze_data_tfx.config.schema import Config
 
 SliceKey = tuple[tuple[str, str], ...]
@@ -31,7 +31,7 @@ class Check:
     """One rule applied to one metric of one slice.
 
     Attributes:
-        name: the metric.
+        name: the metric; `METRIC gap` for the distance of a slice from all rows, which `value`, `bound` and `baseline` then are.
         slice: `column=value,...`, or "" for all rows.
         value: the candidate's, or None if it could not be computed.
         bound: the upper or lower bound of the rule, None for a rule of change.
@@ -112,8 +112,9 @@ def judge(
     """Apply the config's thresholds.
 
     Bounds hold for the candidate alone. A change counts only in the direction that is worse for the metric; without a baseline
-    it passes. A slice with fewer than `min_examples` rows is shown and not judged. Any failed check refuses; a value that is
-    missing (or has no number to be compared with) makes the verdict inconclusive; a NaN of the candidate fails.
+    it passes. A gap is the distance of a slice from all rows, either way. A slice with fewer than `min_examples` rows is shown
+    and not judged, and so is a rate that is a share of no row of a slice. Any failed check refuses; a value that is missing (or
+    has no number to be compared with) makes the verdict inconclusive; a NaN of the candidate fails.
 
     Args:
         config: the resolved config.
@@ -179,6 +180,9 @@ def _metric_checks(threshold: MetricThreshold, key: SliceKey, metrics: Metrics, 
         return
     value = metrics.get(key, {}).get(name)
     old = (baseline or {}).get(key, {}).get(name)
+    if key != OVERALL and value is not None and math.isnan(value) and indicator_of(name):
+        yield _not_judged(threshold, key, metrics, baseline, f"{name} is a share of no row here: not judged")
+        return
     upper, lower = threshold.upper_bound, threshold.lower_bound
 
     def check(bound: float | None, allowed: float | None, passed: bool, reason: str) -> Check:
@@ -201,6 +205,27 @@ def _metric_checks(threshold: MetricThreshold, key: SliceKey, metrics: Metrics, 
         else:
             share = "" if relative is None else f" ({relative:.4g} of {_text(old or 0.0)})"
             yield check(None, limit, *_judge_change(threshold, value, old or 0.0, limit or 0.0, share))
+    if threshold.max_gap is not None:
+        yield _gap_check(name, threshold.max_gap, key, metrics, baseline)
+
+
+def _gap_check(name: str, allowed: float, key: SliceKey, metrics: Metrics, baseline: Metrics | None) -> Check:
+    """Return the check of how far a slice lies from all rows; `value` and `baseline` are the distances."""
+    value, gap = metrics.get(key, {}).get(name), gap_of(name, key, metrics)
+    old = gap_of(name, key, baseline) if baseline is not None else None
+    if value is None or gap is None or math.isnan(gap):
+        passed, reason = False, _not_a_value(f"{name}'s distance from all rows", gap)
+    else:
+        whole, side = metrics[OVERALL][name], "above" if value > metrics[OVERALL][name] else "below"
+        where = f"{_text(gap)} {side} all rows' {_text(whole)}" if gap else "as for all rows"
+        passed, reason = gap <= allowed, f"{name} {_text(value)} is {where}, allowed {_text(allowed)} (max_gap)"
+    return Check(f"{name} gap", slice_name(key), gap, allowed, old, None, None, passed, reason)
+
+
+def gap_of(name: str, key: SliceKey, metrics: Metrics) -> float | None:
+    """Return how far a slice's value lies from that of all rows, either way; None if either is missing."""
+    value, whole = metrics.get(key, {}).get(name), metrics.get(OVERALL, {}).get(name)
+    return None if value is None or whole is None else abs(value - whole)
 
 
 def _judge_bound(name: str, value: float | None, bound: float, *, is_upper: bool) -> tuple[bool, str]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from ..config.evaluation import METRIC_DIRECTIONS
-from ..evaluation.verdict import EXAMPLE_COUNT, N_NOT_FINITE
+from ..config.evaluation import METRIC_DIRECTIONS, direction_of
+from ..evaluation.verdict import EXAMPLE_COUNT, N_NOT_FINITE, Verdict
 from . import charts, quality
 from .charts import Estimate
 from .numbers import number, signed
@@ -70,6 +70,14 @@ class Metrics:
 
 
 @dataclass(frozen=True)
+class Infra:
+    """Whether the model loads and answers in a process of its own, and all latencies that were measured."""
+
+    verdict: Verdict
+    measured: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Plots:
     """Charts of the sampled rows, each with what it shows."""
 
@@ -84,6 +92,13 @@ def training(source: Source) -> Training:
     record = read_training(source)
     curves = [(name, charts.lines(name, series, "epoch")) for name, series in curves_of(record).items()]
     return Training(record, curves, source.config.model.label_scale)
+
+
+def infra(source: Source) -> Infra:
+    """Return InfraValidator's verdict and what it measured."""
+    folder = source.artifact("InfraValidator", "blessing")
+    verdict, measured = ((folder / name).read_text(encoding="utf-8") for name in ("verdict.json", "measured.json"))
+    return Infra(Verdict.from_json(verdict), json.loads(measured))
 
 
 def read_training(source: Source) -> dict[str, Any]:
@@ -119,7 +134,8 @@ def metrics(source: Source) -> Metrics:
     found, rows = read_metrics(source), read_sample(source)
     found = [found[0], *sorted(found[1:], key=lambda r: -(r["candidate"].get(EXAMPLE_COUNT) or 0))]
     wanted = [m.name for m in source.config.evaluation.metrics]
-    names = [n for n in dict.fromkeys([*wanted, *found[0]["candidate"]]) if n in METRIC_DIRECTIONS and n in found[0]["candidate"]]
+    have = found[0]["candidate"]
+    names = [n for n in dict.fromkeys([*wanted, *have]) if (n in METRIC_DIRECTIONS or n in wanted) and n in have]
     bounds = {m.name: m.upper_bound if m.upper_bound is not None else m.lower_bound for m in source.config.evaluation.metrics}
     return Metrics(
         metrics=[_metric(n, found, rows, bounds.get(n)) for n in names],
@@ -177,7 +193,7 @@ def _metric(name: str, found: list[dict[str, Any]], rows: quality.Rows | None, b
         estimates.append((row["slice"] or "all rows", pair))
     return Metric(
         name,
-        METRIC_DIRECTIONS[name],
+        direction_of(name) or "",
         charts.intervals(f"{name} by slice", estimates, bound),
         [_line(name, row, rows) for row in shown],
         sum(r["candidate"].get(name) is not None for r in found) - len(shown),
@@ -199,8 +215,8 @@ def _line(name: str, row: dict[str, Any], rows: quality.Rows | None) -> Line:
     difference = own.value - old if own and old is not None else None
     around = quality.change(rows, name, row["slice"], (own.value, old), n) if rows and n and own and old is not None else None
     better = None
-    if around and (around[0] > 0 or around[1] < 0):
-        better = (around[0] > 0) == (METRIC_DIRECTIONS[name] == "higher")
+    if around and (around[0] > 0 or around[1] < 0) and direction_of(name):
+        better = (around[0] > 0) == (direction_of(name) == "higher")
     return Line(
         row["slice"] or "all rows",
         number(n),

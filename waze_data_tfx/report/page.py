@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..evaluation.verdict import Verdict
 from ..history.record import Run, write_text
-from . import data, lineage, model, transforms
+from . import data, fairness, lineage, model, transforms
 from .numbers import duration, number, share, signed
 from .source import Section, Source, open_source, section
 
@@ -41,7 +41,9 @@ class Page:
     transforms: Section[transforms.Transforms]
     training: Section[model.Training]
     metrics: Section[model.Metrics]
+    fairness: Section[fairness.Fairness]
     plots: Section[model.Plots]
+    infra: Section[model.Infra]
     lineage: Section[list[lineage.Made]]
     provenance: Section[dict[str, dict[str, str]]]
     environment: Section[dict[str, Any]]
@@ -77,7 +79,9 @@ def build(source: Source) -> Page:
         transforms=section(transforms.transforms, source),
         training=section(model.training, source),
         metrics=section(model.metrics, source),
+        fairness=section(fairness.fairness, source),
         plots=section(model.plots, source),
+        infra=section(model.infra, source),
         lineage=section(lineage.lineage, source),
         provenance=section(lineage.provenance, source),
         environment=section(lineage.environment, source),

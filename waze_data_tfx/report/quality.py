@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..config.evaluation import indicator_of
 from ..config.section import Task
 from .charts import Estimate
 
@@ -136,12 +137,30 @@ def _losses(rows: Rows, metric: str, model: str) -> np.ndarray:
                 "precision": np.where(chosen == 1, y, np.nan),
                 "recall": np.where(y == 1, chosen, np.nan),
             }
+            if indicator := indicator_of(metric):
+                known = _shares(y, (first > indicator[1]).astype(float))
+                metric = indicator[0]
         else:
             known = {
                 "accuracy": (first == y).astype(float),
                 "categorical_crossentropy": -np.log(np.clip(p[:, 2], EPSILON, 1)),
             }
     return known.get(metric, np.array([]))
+
+
+def _shares(y: np.ndarray, chosen: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what each row adds to each indicator of fairness, NaN for a row that it is no share of."""
+    wrong = (chosen != y).astype(float)
+    return {
+        "false_positive_rate": np.where(y == 0, wrong, np.nan),
+        "false_negative_rate": np.where(y == 1, wrong, np.nan),
+        "true_positive_rate": np.where(y == 1, chosen, np.nan),
+        "true_negative_rate": np.where(y == 0, 1 - chosen, np.nan),
+        "positive_rate": chosen,
+        "negative_rate": 1 - chosen,
+        "false_discovery_rate": np.where(chosen == 1, wrong, np.nan),
+        "false_omission_rate": np.where(chosen == 0, wrong, np.nan),
+    }
 
 
 def _error(losses: np.ndarray, n: float) -> float | None:
@@ -164,7 +183,7 @@ def _auc_error(labels: np.ndarray, auc: float, n: float) -> float | None:
 
 def _within(metric: str, low: float, high: float) -> tuple[float, float]:
     """Keep the ends where the metric can be."""
-    top = 1.0 if metric in ("accuracy", "precision", "recall", "auc") else math.inf
+    top = 1.0 if metric in ("accuracy", "precision", "recall", "auc") or indicator_of(metric) else math.inf
     return max(low, 0.0), min(high, top)
 
 
