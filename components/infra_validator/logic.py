@@ -28,6 +28,8 @@ VERDICT_FILE, MEASURED_FILE = "verdict.json", "measured.json"
 PROBE = Path(__file__).with_name("probe.py")
 WITHOUT = ("waze_data_tfx", "tfx", "tfx_bsl", "tensorflow_transform", "keras", "tf_keras")
 """What the process cannot import: a served model needs TensorFlow and nothing else."""
+IMPORT = "import tensorflow"
+"""The step of probe.py that is not the model's own."""
 POLL_S = 0.02
 AGAIN = "on a busier machine than usual, ask again: waze-tfx run CONFIG --from InfraValidator --force"
 Cause = Literal["", "time", "memory", "died", "failed"]
@@ -63,23 +65,16 @@ def outputs_of(task: Task) -> list[str]:
 def ask(question: Question, settings: InfraValidation) -> Answer:
     """Have a fresh process load the model and answer.
 
+    It imports no more of TensorFlow than the loader, which is half of the time; a model that this fails is asked again with the
+    whole of TensorFlow, which then decides.
+
     Raises:
         RunFailed: it cannot even import TensorFlow.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        request, progress = Path(folder, "request.json"), Path(folder, "progress.jsonl")
-        request.write_text(json.dumps(_request(question, settings)), encoding="utf-8")
-        progress.touch()
-        sys.stdout.flush()
-        process = subprocess.Popen([sys.executable, "-I", str(PROBE), str(request), str(progress)], stdin=subprocess.DEVNULL)
-        try:
-            cause, seconds, peak = _watch(process, settings)
-        finally:  # a signal to this process must not leave that one behind
-            process.kill()
-            process.wait()
-        said = [json.loads(line) for line in progress.read_text(encoding="utf-8").splitlines()]
-    answer = _answer(said, cause, process.returncode, seconds, peak)
-    if answer.cause in ("died", "failed") and answer.step == "import tensorflow":
+    answer = _ask(question, settings, "loader")
+    if answer.cause in ("died", "failed"):
+        answer = _ask(question, settings, "whole")
+    if answer.cause in ("died", "failed") and answer.step == IMPORT:
         raise RunFailed(
             f"infra_validation: a fresh {sys.executable} cannot import tensorflow: {answer.message}", hint="waze-tfx doctor"
         )
@@ -93,6 +88,22 @@ def judge(answer: Answer, settings: InfraValidation, *, model: dict[str, str], d
     return Verdict(
         "refused" if refused else "blessed", checks, model, data, hint=_hint(refused[0].name, answer) if refused else ""
     )
+
+
+def _ask(question: Question, settings: InfraValidation, imports: Literal["loader", "whole"]) -> Answer:
+    with tempfile.TemporaryDirectory() as folder:
+        request, progress = Path(folder, "request.json"), Path(folder, "progress.jsonl")
+        request.write_text(json.dumps({**_request(question, settings), "imports": imports}), encoding="utf-8")
+        progress.touch()
+        sys.stdout.flush()
+        process = subprocess.Popen([sys.executable, "-I", str(PROBE), str(request), str(progress)], stdin=subprocess.DEVNULL)
+        try:
+            cause, seconds, peak = _watch(process, settings)
+        finally:  # a signal to this process must not leave that one behind
+            process.kill()
+            process.wait()
+        said = [json.loads(line) for line in progress.read_text(encoding="utf-8").splitlines()]
+    return _answer(said, cause, process.returncode, seconds, peak)
 
 
 def _request(question: Question, settings: InfraValidation) -> dict[str, Any]:
@@ -132,7 +143,7 @@ def _memory_mb(pid: int) -> float:
 
 def _answer(said: list[dict[str, Any]], cause: Cause, code: int, seconds: float, peak: float) -> Answer:
     measured: dict[str, Any] = next((line["result"] for line in said if "result" in line), {})
-    step = next((line["step"] for line in reversed(said) if "step" in line), "import tensorflow")
+    step = next((line["step"] for line in reversed(said) if "step" in line), IMPORT)
     if measured and not cause:
         return Answer({**measured, "seconds": seconds}, seconds=seconds, peak_memory_mb=max(peak, measured["peak_memory_mb"]))
     error = next((line["error"] for line in said if "error" in line), "")

@@ -71,7 +71,7 @@ def test_cached_run_is_an_ordinary_run_in_ml_metadata(pushed: Project) -> None:
 def test_show_prints_states_lineage_and_verdict(pushed: Project) -> None:
     done = waze_tfx("show", "latest", "--config", pushed.config)
     assert done.returncode == 0, done.stderr
-    for text in ("verdict: blessed", "Evaluator.blessing", "Trainer.model", "mae"):
+    for text in ("verdict: blessed", "infra validation: blessed", "signatures_agree", "Evaluator.blessing", "Trainer.model", "mae"):
         assert text in done.stdout
 
 
@@ -156,6 +156,22 @@ def test_a_refusing_gate_exits_3_and_pushes_nothing(pushed: Project) -> None:
     again = pushed.run("--set", "evaluation.metrics=[{name: mae, upper_bound: 1}]")
     assert again.returncode == 3
     assert pushed.states()["Evaluator"] == "cached"
+
+
+def test_a_model_that_does_not_fit_its_memory_is_not_pushed(pushed: Project) -> None:
+    small = ("--set", "infra_validation.max_memory_mb=100")  # TensorFlow alone holds more
+    done = pushed.run(*small)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "the model does not serve as it must; nothing was pushed" in done.stderr
+    assert "MB, more than 100, when asked to import tensorflow; ended" in done.stderr
+    assert "raise infra_validation.max_memory_mb" in done.stderr
+    assert pushed.states()["Pusher"] == "not run"
+    assert pushed.states()["Evaluator"] == "cached"
+    assert (pushed.root / "serving" / "CURRENT").read_text().strip() == "1"
+    shown = json.loads(waze_tfx("show", pushed.last()["id"], "--json").stdout)
+    assert (shown["verdict"]["status"], shown["infra_verdict"]["status"]) == ("blessed", "refused")
+    assert pushed.run(*small).returncode == 3
+    assert pushed.states()["InfraValidator"] == "cached"
 
 
 def test_anomalies_stop_the_run_by_policy(pushed: Project, tmp_path: Path, small_rows: list[list[str]]) -> None:
