@@ -71,7 +71,14 @@ def test_cached_run_is_an_ordinary_run_in_ml_metadata(pushed: Project) -> None:
 def test_show_prints_states_lineage_and_verdict(pushed: Project) -> None:
     done = waze_tfx("show", "latest", "--config", pushed.config)
     assert done.returncode == 0, done.stderr
-    for text in ("verdict: blessed", "infra validation: blessed", "signatures_agree", "Evaluator.blessing", "Trainer.model", "mae"):
+    for text in (
+        "verdict: blessed",
+        "infra validation: blessed",
+        "signatures_agree",
+        "Evaluator.blessing",
+        "Trainer.model",
+        "mae",
+    ):
         assert text in done.stdout
 
 
