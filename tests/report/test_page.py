@@ -81,7 +81,10 @@ def html(folder: Path) -> str:
 def test_a_run_leaves_a_report_with_every_section_filled(html: str) -> None:
     assert checked(html).ids == SECTIONS
     absent = re.findall(r'<p class="absent">(.*?)</p>', html)
-    assert absent == ["There is no earlier run of this pipeline whose StatisticsGen can be compared with."]
+    assert absent == [
+        "There is no earlier run of this pipeline whose StatisticsGen can be compared with.",
+        "Rates of false and true decisions need a binary label; the task is regression.",
+    ]
 
 
 def test_what_it_says_is_what_the_artifacts_say(html: str, folder: Path) -> None:
