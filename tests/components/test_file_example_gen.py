@@ -17,7 +17,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from waze_data_tfx.components.file_example_gen import FileExampleGen, logic
+from waze_data_tfx.components.file_example_gen import FileExampleGen, counts, logic
 from waze_data_tfx.config.load import load
 from waze_data_tfx.errors import DataError
 
@@ -123,7 +123,7 @@ def test_a_mistake_stops_the_node_with_its_own_message(config, tmp_path, old, ne
 
 
 def counts_of(**values):
-    return [logic.Counts(**{"rows": 10, "dropped": {"no label": 0, "bad weather": 0}, **values})]
+    return [counts.Counts(**{"rows": 10, "dropped": {"no label": 0, "bad weather": 0}, **values})]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def counts_of(**values):
 )
 def test_counts_that_cannot_train_a_model_are_refused(config, values, expected):
     with pytest.raises(DataError) as caught:
-        logic.summarise(config(), counts_of(**values))
+        counts.summarise(config(), counts_of(**values))
     assert expected in caught.value.message
 
 

@@ -20,7 +20,7 @@ def _config(task, metrics, slices=()):
             "data": {"input": "x.csv"},
             "features": {"dense": ["x"]},
             "evaluation": {"metrics": metrics, "slices": slices},
-            **({"n_classes": 3} if task == "multiclass_classification" else {}),
+            **({"n_classes": 3} if task.startswith("multi") else {}),
         }
     )
 

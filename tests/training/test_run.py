@@ -307,7 +307,7 @@ class TestSplits:
         assert (first != second).any()
 
     def test_labels_that_cannot_be_learnt_from_are_counted(self):
-        assert check_labels("train", [np.array([1.0, -1.0]), np.array([[2.0]])], config_of()) == 3
+        assert check_labels("train", [np.array([1.0, -1.0]), np.array([[2.0]])], config_of()) == (3, None)
         with pytest.raises(DataError, match=r"split 'train': label 'y': 2 of 4 rows cannot be .*received a missing value"):
             check_labels("train", [np.array([1.0, 2.0]), np.array([np.nan, np.inf])], config_of())
         with pytest.raises(DataError, match=r"1 of 2 rows.*received 3; expected an integer in 0\.\.2"):
