@@ -383,6 +383,40 @@ def test_multi_label_metrics_are_weighted_by_row(tagged):
     assert found["binary_crossentropy"] == pytest.approx(-sum(w * math.log(1 - d) for d, w in loss) / 18, rel=1e-4)
 
 
+class _Named(tf.Module):
+    """Serves a fixed score for the second class, and class names as training exports them."""
+
+    def __init__(self, names):
+        super().__init__()
+        self.names = names
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
+    def serve(self, examples):
+        x = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
+        classes = tf.gather(tf.constant(self.names), tf.cast(x >= 0.5, tf.int64))
+        return {"prediction": x, "scores": tf.stack([1 - x, x], axis=1), "classes": classes}
+
+
+def test_baseline_with_the_classes_in_another_order_is_inconclusive(tmp_path):
+    rows = [(0.1, "a", 0), (0.8, "b", 1)]
+    examples, models = _examples(tmp_path / "examples", rows, "int"), []
+    for number, names in enumerate((["no", "yes"], ["yes", "no"])):
+        module, artifact = _Named(names), standard_artifacts.Model()
+        tf.saved_model.save(module, str(tmp_path / names[0] / "Format-Serving"), signatures={"serving_default": module.serve})
+        artifact.uri, artifact.id = str(tmp_path / names[0]), number
+        models.append(artifact)
+    config = _config(
+        [{"name": "accuracy", "absolute_change": 0.1}],
+        slices=["y"],
+        task="binary_classification",
+        label={"classes": ["no", "yes"]},
+    )
+    verdict, rows, _ = _run(tmp_path / "other", config, examples, models[0], baseline=models[1])
+    assert verdict.status == "inconclusive"
+    assert "its classes have another order or other names: it serves 'yes' where 'no' is meant" in verdict.note
+    assert set(rows) == {"", "y=no", "y=yes"}  # a slice by the label carries the class's name
+
+
 def test_numbers_equal_those_of_tfx(tmp_path, first, examples, plus_one):
     from tensorflow_model_analysis.api import model_eval_lib
     from tensorflow_model_analysis.proto import config_pb2
