@@ -29,6 +29,7 @@ evaluation:
   slices: [city]
 """
 
+
 def rows() -> list[str]:
     """Return 500 rides whose tags follow from what is known of them."""
     draw = random.Random(1)

@@ -107,7 +107,7 @@ def check_labels(name: str, parts: Iterable[np.ndarray], config: Config) -> tupl
 
 
 def _not_a_number(labels: np.ndarray, config: Config) -> np.ndarray:
-    """Return where a regression's label cannot be learnt from, bool of its shape: not finite, or for the rate of a count negative."""
+    """Return where a regression's label cannot be learnt from, bool: not finite, or for the rate of a count negative."""
     return ~np.isfinite(labels) | (labels < (0 if config.model.head == "poisson" else -np.inf))
 
 
