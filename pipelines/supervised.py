@@ -22,7 +22,7 @@ THIS = "pipelines/supervised.py"  # how a node is wired and parametrized is part
 
 def nodes(config: Config) -> tuple[Node, ...]:
     """Return the graph in topological order."""
-    shared = {"task": config.task, "label": config.label, "key": config.key, "n_classes": config.n_classes}
+    shared = view.settings(config, view.LABEL)
     code = config.code
     schema_id = "ImportSchemaGen" if config.schema_.file else "SchemaGen"
     schema_upstream = () if config.schema_.file else ("StatisticsGen",)
@@ -30,7 +30,12 @@ def nodes(config: Config) -> tuple[Node, ...]:
     return (
         Node(
             "ExampleGen",
-            settings={"data": _without(_dump(config.data), "input"), "columns": columns, **shared},
+            settings={
+                "data": _without(_dump(config.data), "input"),
+                "columns": columns,
+                "label_empty": config.label_empty,
+                **shared,
+            },
             library=(THIS, "components/file_example_gen", "data"),
             data=tuple(input_files(config)),
         ),

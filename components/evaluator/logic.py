@@ -115,11 +115,40 @@ def _unfit(baseline: SavedModel | None, sample: list[bytes], output: str, predic
         return error.message
     if received.shape[1:] != predictions.shape[1:]:
         return f"{baseline.path}: {output}: expected shape {predictions.shape[1:]} per row; received {received.shape[1:]}"
+    if config.classes and (other := _other_classes(baseline, sample, config)):
+        return other
     held = argument_names(config.column_types()).values()
     missing = [name for name in measure.arguments(baseline.path) if name not in held]
     if missing:
         return f"{baseline.path}: it reads columns that this config no longer names: {', '.join(missing)}"
     return ""
+
+
+def _other_classes(baseline: SavedModel, sample: list[bytes], config: Config) -> str:
+    """Return why the places of the baseline's scores are not the config's classes; empty if they are or cannot be told.
+
+    After a change of their order the shapes still fit, and every class would be compared with another.
+    """
+    try:
+        scores, served = (measure.predict(baseline.path, sample, name) for name in ("scores", "classes"))
+    except measure.SignatureUnfit:  # a model that was not exported by training
+        return ""
+    if served.dtype.kind in "iuf":  # of a time when the classes had no names
+        return ""
+    names = np.array(config.class_names)
+    if config.task == "multilabel_classification":
+        expected = [config.label_separator.join(names[row >= 0.5]) for row in scores]
+    elif config.task == "binary_classification":
+        expected = [str(names[int(row[1] >= 0.5)]) for row in scores]
+    else:
+        expected = [str(names[row.argmax()]) for row in scores]
+    received = [value.decode("utf-8", "replace") for value in served.tolist()]
+    differs = next((pair for pair in zip(expected, received, strict=True) if pair[0] != pair[1]), None)
+    if differs is None:
+        return ""
+    return (
+        f"{baseline.path}: its classes have another order or other names: it serves '{differs[1]}' where '{differs[0]}' is meant"
+    )
 
 
 def _measure(

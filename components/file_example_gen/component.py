@@ -1,6 +1,6 @@
 """FileExampleGen's TFX skin: reads the config, runs one Beam pipeline over the input files, sets the artifact's properties.
 
-Used by pipelines/ in place of TFX's CsvExampleGen. All decisions are in logic.py. Imports TFX and Beam; not
+Used by pipelines/ in place of TFX's CsvExampleGen. All decisions are in logic.py and counts.py. Imports TFX and Beam; not
 google.cloud.aiplatform, which `tfx.v1` would.
 """
 
@@ -16,7 +16,7 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from waze_data_tfx.components.file_example_gen import logic
+from waze_data_tfx.components.file_example_gen import counts, logic
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import DataError
 
@@ -38,7 +38,7 @@ def FileExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the 
         examples: receives one gzip TFRecord per input file and split, and the counts in rows.json.
 
     Raises:
-        DataError: the rows cannot be used; see `logic.summarise`.
+        DataError: the rows cannot be used; see `counts.summarise`.
     """
     settings = Config.model_validate_json(config)
     names = list(settings.data.split.buckets)
@@ -49,7 +49,7 @@ def FileExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the 
     for folder in (parts, *folders.values()):
         fileio.makedirs(folder)
     _run(beam_pipeline, plan, parts)
-    rows = logic.summarise(settings, [_read_part(parts, i) for i in range(len(plan.files))])
+    rows = counts.summarise(settings, [_read_part(parts, i) for i in range(len(plan.files))])
     fileio.rmtree(parts)
     with fileio.open(os.path.join(examples.uri, logic.ROWS_FILE), "w") as opened:
         opened.write(json.dumps(rows, indent=2) + "\n")
@@ -67,16 +67,16 @@ def _run(pipeline: Any, plan: logic.Plan, parts: str) -> None:
 def _write_part(number: int, plan: logic.Plan, parts: str) -> None:
     """Write one file's shards, and its counts or the user's mistake: Beam would lose the type of an exception."""
     try:
-        part = {"counts": logic.counts_to_json(logic.write_shard(plan, number))}
+        part = {"counts": counts.counts_to_json(logic.write_shard(plan, number))}
     except DataError as error:
         part = {"error": error.message, "hint": error.hint}
     with fileio.open(os.path.join(parts, f"{number:05d}.json"), "w") as opened:
         opened.write(json.dumps(part))
 
 
-def _read_part(parts: str, number: int) -> logic.Counts:
+def _read_part(parts: str, number: int) -> counts.Counts:
     with fileio.open(os.path.join(parts, f"{number:05d}.json"), "r") as opened:
         part = json.loads(opened.read())
     if "error" in part:
         raise DataError(part["error"], hint=part["hint"])
-    return logic.counts_from_json(part["counts"])
+    return counts.counts_from_json(part["counts"])

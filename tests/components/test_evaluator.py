@@ -31,14 +31,16 @@ ROWS = [  # x, payment, label: x + 1 predicts 2, 3, 4, 5
 ]
 
 
-def _example(x, payment, label, kind):
+def _example(kind, x, payment, label, weight=None):
     feature = {"x": tf.train.Feature(float_list=tf.train.FloatList(value=[x]))}
     if payment is not None:
         feature["payment"] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[payment.encode()]))
     if kind == "float":
         feature["y"] = tf.train.Feature(float_list=tf.train.FloatList(value=[label]))
     else:
-        feature["y"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[label]))
+        feature["y"] = tf.train.Feature(int64_list=tf.train.Int64List(value=label if isinstance(label, list) else [label]))
+    if weight is not None:
+        feature["w"] = tf.train.Feature(float_list=tf.train.FloatList(value=[weight]))
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
@@ -50,7 +52,7 @@ def _examples(folder, rows, kind="float"):
     split.mkdir(parents=True)
     with tf.io.TFRecordWriter(str(split / "data-00000-of-00001.gz"), "GZIP") as writer:
         for row in rows:
-            writer.write(_example(*row, kind))
+            writer.write(_example(kind, *row))
     return artifact
 
 
@@ -73,7 +75,7 @@ def _model(folder, fn, number=1, **kwargs):
     return artifact
 
 
-def _config(metrics, *, slices=(), task="regression", **kwargs):
+def _config(metrics, *, slices=(), task="regression", label=None, **kwargs):
     return Config.model_validate(
         {
             "name": "t",
@@ -83,6 +85,7 @@ def _config(metrics, *, slices=(), task="regression", **kwargs):
             "features": {"dense": ["x"]},
             "evaluation": {"metrics": metrics, "slices": slices, **kwargs},
             **({"n_classes": 3} if task == "multiclass_classification" else {}),
+            **(label or {}),
         }
     )
 
@@ -183,6 +186,19 @@ def test_sample_holds_the_predictions_of_the_first_examples(first):
     assert sample["output"] == "prediction"
     assert sample["predictions"] == [2.0, 3.0, 4.0, 5.0]
     assert len(sample["examples"]) == 4
+
+
+def test_a_weight_column_weighs_the_metrics_of_both_models(tmp_path, plus_one, plus_two):
+    weights = (4.0, 2.0, 1.0, 1.0)
+    examples = _examples(tmp_path / "examples", [(*row, w) for row, w in zip(ROWS, weights, strict=True)])
+    config = _config([{"name": "mae", "upper_bound": 2}, {"name": "mse"}], slices=["payment"], label={"weight": "w"})
+    _, rows, _ = _run(tmp_path, config, examples, plus_one, baseline=plus_two)
+    found = rows[""]
+    assert found["candidate"]["mae"] == pytest.approx((4 * 1 + 2 * 0 + 1 * 4 + 1 * 0) / 8)
+    assert found["candidate"]["mse"] == pytest.approx((4 * 1 + 1 * 16) / 8)
+    assert found["baseline"]["mae"] == pytest.approx((4 * 2 + 2 * 1 + 1 * 3 + 1 * 1) / 8)
+    assert found["candidate"]["example_count"] == 4
+    assert rows["payment=Cash"]["candidate"]["mae"] == pytest.approx((4 * 1 + 2 * 0) / 6)
 
 
 def test_worse_than_the_baseline_is_refused_without_an_exception(tmp_path, examples, plus_one, plus_two):
@@ -347,6 +363,92 @@ def test_multiclass_metrics(tmp_path):
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert found["categorical_crossentropy"] == pytest.approx(-(math.log(0.7) + math.log(0.5) + math.log(0.3)) / 3, rel=1e-4)
     assert verdict.status == "blessed"
+
+
+TAGS = [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
+TAG_SCORES = [[0.9, 0.2, 0.4], [0.3, 0.6, 0.1], [0.8, 0.7, 0.2]]
+MULTI_LABEL = ("binary_crossentropy", "auc_pr", "precision", "recall")
+
+
+@pytest.fixture
+def tagged(tmp_path):
+    """Return the model that serves TAG_SCORES and a function that evaluates it on the rows of TAGS, which weigh what is given."""
+    model = _model(tmp_path / "m", lambda x: tf.gather(TAG_SCORES, tf.cast(x, tf.int32)), output="scores")
+
+    def run(name, weights, **label):
+        rows = [(float(i), "ab"[i // 2], tags, w) for i, (tags, w) in enumerate(zip(TAGS, weights, strict=True))]
+        examples = _examples(tmp_path / name / "examples", rows, "int")
+        config = _config(
+            [{"name": "auc", "lower_bound": 0.5}, *({"name": n} for n in MULTI_LABEL)],
+            slices=[{"columns": ["payment"], "min_examples": 1}],
+            task="multilabel_classification",
+            label={"classes": ["x", "y", "z"], **label},
+        )
+        return _run(tmp_path / name, config, examples, model)
+
+    return run
+
+
+def test_multi_label_metrics_are_micro_averages(tagged):
+    verdict, rows, blessing = tagged("plain", [None] * 3)
+    found = rows[""]["candidate"]
+    # The nine pairs, score: label 0.9: 1, 0.8: 0, 0.7: 1, 0.6: 0, 0.4: 1, 0.3: 0, 0.2: 0, 0.2: 0, 0.1: 0. Of 3 * 6 pairs of a 1
+    # and a 0, 0.7 loses to 0.8 and 0.4 to 0.8 and 0.6: 15 of 18 are right.
+    assert found["auc"] == pytest.approx(15 / 18, abs=1e-3)
+    assert found["precision"] == pytest.approx(2 / 4)  # chosen: 0.9, 0.8, 0.7, 0.6
+    assert found["recall"] == pytest.approx(2 / 3)
+    wrong = [0.1, 0.2, 0.6, 0.3, 0.6, 0.1, 0.8, 0.3, 0.2]  # each score's distance from its label
+    assert found["binary_crossentropy"] == pytest.approx(-sum(math.log(1 - w) for w in wrong) / 9, rel=1e-4)
+    assert found["example_count"] == 3
+    assert rows["payment=b"]["candidate"]["precision"] == pytest.approx(1 / 2)  # the last row: 0.8 wrong, 0.7 right
+    assert verdict.status == "blessed"
+    sample = json.loads((Path(blessing.uri).parent / "evaluation" / "predictions.json").read_text())
+    assert sorted(sample["labels"]) == sorted(TAGS)
+    assert sample["models"]["candidate"][sample["labels"].index(TAGS[0])] == TAG_SCORES[0]
+
+
+def test_multi_label_metrics_are_weighted_by_row(tagged):
+    _, rows, _ = tagged("weighted", [2.0, 1.0, 3.0], weight="w")
+    found = rows[""]["candidate"]
+    assert found["example_count"] == 3  # rows, not weights
+    assert found["precision"] == pytest.approx((2 + 3) / (2 + 1 + 3 + 3))  # right 0.9 and 0.7; wrong 0.6 and 0.8
+    assert found["recall"] == pytest.approx((2 + 3) / (2 + 2 + 3))
+    loss = [(0.1, 2), (0.2, 2), (0.6, 2), (0.3, 1), (0.6, 1), (0.1, 1), (0.8, 3), (0.3, 3), (0.2, 3)]
+    assert found["binary_crossentropy"] == pytest.approx(-sum(w * math.log(1 - d) for d, w in loss) / 18, rel=1e-4)
+
+
+class _Named(tf.Module):
+    """Serves a fixed score for the second class, and class names as training exports them."""
+
+    def __init__(self, names):
+        super().__init__()
+        self.names = names
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
+    def serve(self, examples):
+        x = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
+        classes = tf.gather(tf.constant(self.names), tf.cast(x >= 0.5, tf.int64))
+        return {"prediction": x, "scores": tf.stack([1 - x, x], axis=1), "classes": classes}
+
+
+def test_baseline_with_the_classes_in_another_order_is_inconclusive(tmp_path):
+    rows = [(0.1, "a", 0), (0.8, "b", 1)]
+    examples, models = _examples(tmp_path / "examples", rows, "int"), []
+    for number, names in enumerate((["no", "yes"], ["yes", "no"])):
+        module, artifact = _Named(names), standard_artifacts.Model()
+        tf.saved_model.save(module, str(tmp_path / names[0] / "Format-Serving"), signatures={"serving_default": module.serve})
+        artifact.uri, artifact.id = str(tmp_path / names[0]), number
+        models.append(artifact)
+    config = _config(
+        [{"name": "accuracy", "absolute_change": 0.1}],
+        slices=["y"],
+        task="binary_classification",
+        label={"classes": ["no", "yes"]},
+    )
+    verdict, rows, _ = _run(tmp_path / "other", config, examples, models[0], baseline=models[1])
+    assert verdict.status == "inconclusive"
+    assert "its classes have another order or other names: it serves 'yes' where 'no' is meant" in verdict.note
+    assert set(rows) == {"", "y=no", "y=yes"}  # a slice by the label carries the class's name
 
 
 def test_numbers_equal_those_of_tfx(tmp_path, first, examples, plus_one):

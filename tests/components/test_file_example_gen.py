@@ -17,7 +17,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from waze_data_tfx.components.file_example_gen import FileExampleGen, logic
+from waze_data_tfx.components.file_example_gen import FileExampleGen, counts, logic
 from waze_data_tfx.config.load import load
 from waze_data_tfx.errors import DataError
 
@@ -123,7 +123,7 @@ def test_a_mistake_stops_the_node_with_its_own_message(config, tmp_path, old, ne
 
 
 def counts_of(**values):
-    return [logic.Counts(**{"rows": 10, "dropped": {"no label": 0, "bad weather": 0}, **values})]
+    return [counts.Counts(**{"rows": 10, "dropped": {"no label": 0, "bad weather": 0}, **values})]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def counts_of(**values):
 )
 def test_counts_that_cannot_train_a_model_are_refused(config, values, expected):
     with pytest.raises(DataError) as caught:
-        logic.summarise(config(), counts_of(**values))
+        counts.summarise(config(), counts_of(**values))
     assert expected in caught.value.message
 
 
@@ -188,6 +188,108 @@ def test_features_do_not_move_the_rows_of_a_tfrecord(config, tmp_path):
     first = train_seconds(["km"])
     assert 20 < len(first) < 40
     assert train_seconds(["km", "age"]) == first
+
+
+SPECIES = """\
+name: flowers
+task: multiclass_classification
+label: species
+classes: [setosa, versicolor, virginica]
+weight: w
+data:
+  input: flowers.csv
+  rules: [{name: unsure, drop: species = 'unsure'}]
+  split: {by: [id], buckets: {train: 1, eval: 1}}
+features: {dense: [petal]}
+evaluation:
+  metrics: [{name: accuracy, lower_bound: 0.5}]
+"""
+
+
+@pytest.fixture
+def flowers(tmp_path):
+    """Return a function that writes rows (species, weight) and says what becomes of them: rows.json and the labels by id."""
+
+    def made(rows, *changes):
+        text = SPECIES
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / "flowers.yaml").write_text(text)
+        lines = [f"f{i},{i / 2},{species},{weight}" for i, (species, weight) in enumerate(rows)]
+        (tmp_path / "flowers.csv").write_text("\n".join(["id,petal,species,w", *lines]) + "\n")
+        settings = load(tmp_path / "flowers.yaml").config
+        folders = {s: str(tmp_path / s) for s in ("train", "eval")}
+        for folder in folders.values():
+            Path(folder).mkdir(exist_ok=True)
+        part = logic.write_shard(logic.make_plan(settings, folders), 0)
+        written = counts.summarise(settings, [counts.counts_from_json(counts.counts_to_json(part))])
+        files = [f"{folder}/data_tfrecord-00000-of-00001.gz" for folder in folders.values()]
+        records = tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()
+        features = [tf.train.Example.FromString(record).features.feature for record in records]
+        return written, {f["petal"].float_list.value[0] * 2: list(f["species"].int64_list.value) for f in features}
+
+    return made
+
+
+NAMES = ("setosa", "versicolor", "virginica", "setosa", "unsure") * 4
+
+
+def test_the_names_of_classes_become_numbers_after_the_rules(flowers):
+    written, labels = flowers([(name, 0.5) for name in NAMES])
+    assert labels == {i: [{"setosa": 0, "versicolor": 1, "virginica": 2}[n]] for i, n in enumerate(NAMES) if n != "unsure"}
+    assert written["dropped"] == {"unsure": 4}
+    classes = written["label_classes"]
+    assert {name: classes["train"][name] + classes["eval"][name] for name in classes["train"]} == {
+        "setosa": 8, "versicolor": 4, "virginica": 4,
+    }  # fmt: skip
+    assert sum(written["weights"].values()) == pytest.approx(16 * 0.5)
+
+
+def test_several_classes_per_row_become_a_vector(flowers):
+    task = (("multiclass_classification", "multilabel_classification"), ("accuracy", "auc"))
+    rows = [("setosa", 1), ("virginica|setosa", 1), ("|", 1)] * 4
+    written, labels = flowers(rows, *task)
+    assert [labels[i] for i in range(3)] == [[1, 0, 0], [1, 0, 1], [0, 0, 0]]
+    assert sum(written["splits"].values()) == 12
+    with pytest.raises(DataError, match="label 'species' is missing in 2 of 14 kept rows") as caught:
+        flowers([*rows, ("", 1), ("", 1)], *task)
+    assert caught.value.hint.endswith("if an empty field means a row without any class, set label_empty: no_class")
+    written, labels = flowers([*rows, ("", 1)], *task, ("weight: w", "weight: w\nlabel_empty: no_class"))
+    assert labels[12] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (
+            [("setossa", 1), ("setossa", 1), ("iris", 1)],
+            "label 'species': received 'setossa' in 2 of 23 kept rows, and other texts in 1; expected one of the classes "
+            "setosa, versicolor, virginica; did you mean 'setosa'?",
+        ),
+        ([("", 1)], "label 'species' is missing in 1 of 21 kept rows; expected a value in every row"),
+        ([("setosa", "")], "weight 'w' is missing or not finite in 1 of 21 kept rows; expected a number in every row"),
+        ([("setosa", "nan"), ("setosa", "inf")], "weight 'w' is missing or not finite in 2 of 22 kept rows"),
+        ([("setosa", -1), ("setosa", 1)], "weight 'w' is negative in 1 of 22 kept rows; expected 0 or more"),
+        ([("setosa", "much")], "flowers.csv:row 22: w: expected float; received 'much'"),
+    ],
+)
+def test_labels_and_weights_that_cannot_be_used(flowers, rows, expected):
+    good = [("setosa", 1), ("virginica", 1)] * 10
+    with pytest.raises(DataError) as caught:
+        flowers([*good, *rows])
+    assert expected in caught.value.message
+
+
+def test_a_split_that_weighs_nothing_is_refused(flowers):
+    with pytest.raises(DataError, match="weight 'w' is 0 in every row of split 'train'; expected a row that counts"):
+        flowers([("setosa", 0)] * 20)
+
+
+def test_a_label_of_text_without_classes_says_how_to_name_them(flowers):
+    with pytest.raises(DataError, match="species: expected int; received 'setosa'") as caught:
+        flowers([("setosa", 1)] * 20, ("classes: [setosa, versicolor, virginica]", "n_classes: 3"))
+    assert "name its classes" in caught.value.hint
 
 
 def test_nested_columns_of_parquet_ask_for_columns_to_split_by(config, tmp_path):

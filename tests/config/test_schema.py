@@ -146,7 +146,7 @@ def test_short_forms_are_the_long_ones() -> None:
                 "task": "multiclass_classification",
                 "evaluation": {"metrics": [{"name": "accuracy", "lower_bound": 0.5}]},
             },
-            ("n_classes", "is required for task multiclass_classification"),
+            ("n_classes", "is required for task multiclass_classification, unless `classes` names them"),
         ),
         (
             {"task": "binary_classification", "model": {"head": "poisson"}, "evaluation": AUC},

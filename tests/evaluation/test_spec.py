@@ -20,7 +20,7 @@ def _config(task, metrics, slices=(), **evaluation):
             "data": {"input": "x.csv"},
             "features": {"dense": ["x"]},
             "evaluation": {"metrics": metrics, "slices": slices, **evaluation},
-            **({"n_classes": 3} if task == "multiclass_classification" else {}),
+            **({"n_classes": 3} if task.startswith("multi") else {}),
         }
     )
 

@@ -1,5 +1,6 @@
 """Intervals, calibration and residuals on rows whose answers are worked by hand."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -13,7 +14,7 @@ from waze_data_tfx.report import quality
 def rows(task: str, labels: list[float], **models: list[float]) -> quality.Rows:
     values = {name: np.array(v, float).reshape(len(labels), -1) for name, v in models.items()}
     half = {"half=1": np.arange(len(labels) // 2)}
-    return quality.Rows(task, len(labels), np.array(labels, float), values, half)  # type: ignore[arg-type]
+    return quality.Rows(task, len(labels), np.array(labels, float), values, half, np.ones(len(labels)))  # type: ignore[arg-type]
 
 
 def test_a_mean_has_its_standard_error() -> None:
@@ -86,3 +87,33 @@ def test_null_is_read_as_no_number(tmp_path: Path) -> None:
     assert np.isnan(found.models["candidate"][0, 0])
     assert found.of("a=b").tolist() == [1]
     assert found.of("").tolist() == [0, 1]
+
+
+def test_rows_count_with_their_weight() -> None:
+    found = rows("regression", [0.0] * 40, candidate=[1.0, 3.0] * 20)
+    weighted = dataclasses.replace(found, weights=np.array([3.0, 1.0] * 20))
+    # mean (3 * 1 + 3) / 4 = 1.5; w * (l - mean): -1.5 and 1.5, so that the sum of squares is 40 * 2.25; sum of weights 80
+    low, high = quality.interval(weighted, "mae", "candidate", "", 1.5, 40) or (0, 0)
+    assert (high - low) / 2 == pytest.approx(1.96 * math.sqrt(40 * 2.25 * 40 / 39) / 80)
+    points = quality.calibration(weighted, "candidate")
+    assert sum(p for p, _ in points) / len(points) == pytest.approx(2.0)  # one group of 1s and one of 3s
+    alike = dataclasses.replace(found, weights=np.full(40, 7.0))
+    assert quality.interval(alike, "mae", "candidate", "", 2.0, 40) == pytest.approx(
+        quality.interval(found, "mae", "candidate", "", 2.0, 40)
+    )
+
+
+def test_several_labels_per_row() -> None:
+    labels = np.array([[1.0, 0.0], [0.0, 1.0]] * 20)
+    scores = np.array([[0.8, 0.2], [0.4, 0.6]] * 20)
+    one = np.ones(40)
+    found = quality.Rows("multilabel_classification", 40, labels, {"candidate": scores}, {}, one)
+    losses = [-math.log(0.8), -math.log(0.6)]  # of each row the mean of both classes
+    middle = sum(losses) / 2
+    low, high = quality.interval(found, "binary_crossentropy", "candidate", "", middle, 40) or (0, 0)
+    assert (high - low) / 2 == pytest.approx(1.96 * (losses[1] - losses[0]) / 2 * math.sqrt(40 / 39) / math.sqrt(40))
+    assert quality.interval(found, "auc", "candidate", "", 1.0, 40) is None
+    assert quality.interval(found, "precision", "candidate", "", 1.0, 40) is None
+    points = quality.calibration(found, "candidate")  # 80 pairs of a row and a class in four groups of 20: 0.2, 0.4, 0.6, 0.8
+    assert [p for p, _ in points] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert [e.value for _, e in points] == pytest.approx([0, 0, 1, 1])

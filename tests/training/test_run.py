@@ -23,7 +23,7 @@ from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import DataError, UserCodeError, UserError
 from waze_data_tfx.features.entry import preprocessing_fn
 from waze_data_tfx.training import run
-from waze_data_tfx.training.examples import batches, check_labels, read_split
+from waze_data_tfx.training.examples import Split, batches, check_labels, class_weights, read_split
 from waze_data_tfx.training.export import predictions
 
 BASE = {
@@ -46,11 +46,11 @@ N_ROWS = 60
 
 
 def config_of(task="regression", **changes):
-    metric = {"regression": "mae", "binary_classification": "auc", "multiclass_classification": "accuracy"}[task]
+    metric = {"regression": "mae", "binary_classification": "auc", "multiclass_classification": "accuracy"}.get(task, "auc")
     threshold = "upper_bound" if task == "regression" else "lower_bound"
     values = {**BASE, "task": task, "evaluation": {"metrics": [{"name": metric, threshold: 0}]}, **changes}
     if task == "multiclass_classification":
-        values["n_classes"] = 3
+        values.setdefault("n_classes", 3)
     return Config.model_validate(values)
 
 
@@ -307,7 +307,7 @@ class TestSplits:
         assert (first != second).any()
 
     def test_labels_that_cannot_be_learnt_from_are_counted(self):
-        assert check_labels("train", [np.array([1.0, -1.0]), np.array([[2.0]])], config_of()) == 3
+        assert check_labels("train", [np.array([1.0, -1.0]), np.array([[2.0]])], config_of()) == (3, None)
         with pytest.raises(DataError, match=r"split 'train': label 'y': 2 of 4 rows cannot be .*received a missing value"):
             check_labels("train", [np.array([1.0, 2.0]), np.array([np.nan, np.inf])], config_of())
         with pytest.raises(DataError, match=r"1 of 2 rows.*received 3; expected an integer in 0\.\.2"):
@@ -325,6 +325,87 @@ class TestSplits:
         directory, config = analyzed("regression"), config_of("multiclass_classification")  # labels 0, 100, ..., 500
         with pytest.raises(DataError, match=r"split 'eval': label 'y': 50 of 60 rows.*received 100\.0"):
             read_split("eval", [str(directory / "data*")], self.spec(directory), config, in_memory_bytes=in_memory_bytes)
+
+
+def test_names_of_classes_are_served():
+    binary = predictions(tf.constant([[0.25], [0.5]]), config_of("binary_classification", classes=["no", "yes"]))
+    assert binary["classes"].numpy().tolist() == [b"no", b"yes"]
+    np.testing.assert_array_equal(binary["prediction"], [0.25, 0.5])
+    several = predictions(tf.constant([[0.1, 0.7, 0.2]]), config_of("multiclass_classification", classes=["a", "b", "c"]))
+    assert several["classes"].numpy().tolist() == [b"b"]
+    assert several["prediction"].numpy().tolist() == [1]
+
+
+def test_several_classes_per_row_are_served_as_the_label_writes_them():
+    config = config_of("multilabel_classification", classes=["a", "b", "c"], label_separator=";")
+    served = predictions(tf.constant([[0.5, 0.1, 0.9], [0.1, 0.2, 0.3]]), config)
+    assert served["prediction"].numpy().tolist() == [[1, 0, 1], [0, 0, 0]]
+    assert served["classes"].numpy().tolist() == [b"a;c", b""]
+    np.testing.assert_allclose(served["scores"], [[0.5, 0.1, 0.9], [0.1, 0.2, 0.3]])
+
+
+class TestWeights:
+    COLUMNS = {
+        "x": np.arange(6, dtype=np.float32),
+        "y": np.array([0, 0, 0, 1, 0, 2]),
+        "w": np.array([1, 1, 1, 1, 0.5, 2], np.float32),
+    }
+
+    def split(self, config):
+        n_rows, n_per_class = check_labels("train", [self.COLUMNS["y"]], config)
+        return Split("train", (), {}, self.COLUMNS, n_rows, n_per_class)
+
+    def weights(self, config):
+        split = self.split(config)
+        [batch] = batches(split, config, dict, label_rank=2, batch_size=6, seed=None, by_class=class_weights(split, config))
+        assert set(batch[0]) == {"x"} if config.weight else {"x", "w"}
+        return [part.numpy().tolist() for part in batch[2:]]
+
+    def test_balanced_is_scikit_learns_formula(self):
+        from sklearn.utils.class_weight import compute_class_weight
+
+        config = config_of("multiclass_classification", training={"class_weights": "balanced"})
+        found = class_weights(self.split(config), config)
+        np.testing.assert_allclose(found, [6 / (3 * 4), 6 / (3 * 1), 6 / (3 * 1)])
+        np.testing.assert_allclose(found, compute_class_weight("balanced", classes=np.arange(3), y=self.COLUMNS["y"]))
+
+    def test_weights_of_rows_and_of_classes_are_multiplied(self):
+        by_hand = {"class_weights": {"b": 4.0, "c": 0.25}}
+        names = {"classes": ["a", "b", "c"]}
+        assert self.weights(config_of("multiclass_classification", weight="w")) == [[1, 1, 1, 1, 0.5, 2]]
+        assert self.weights(config_of("multiclass_classification", **names, training=by_hand)) == [[1, 1, 1, 4, 1, 0.25]]
+        both = config_of("multiclass_classification", **names, training=by_hand, weight="w")
+        assert self.weights(both) == [[1, 1, 1, 4, 0.5, 0.5]]
+        assert self.weights(config_of("multiclass_classification")) == []
+
+    def test_a_class_without_a_row_cannot_be_balanced(self):
+        config = config_of("multiclass_classification", n_classes=4, training={"class_weights": "balanced"})
+        with pytest.raises(DataError, match="no row of split 'train' is of class '3'; expected one"):
+            class_weights(self.split(config), config)
+
+    def test_the_loss_is_weighted(self, analyzed, tmp_path):
+        """Labels are 100 * miles: a model that sees nothing learns their mean, or what class weights make of it."""
+        source = """
+import keras
+def build_model(inputs, config):
+    miles = keras.Input((), name="miles")
+    zero = keras.layers.Reshape((1,))(keras.layers.Rescaling(0.0)(miles))
+    model = keras.Model({"miles": miles}, keras.layers.Dense(1, activation="sigmoid")(zero))
+    return model
+"""
+        training = {"epochs": 150, "batch_size": 60, "class_weights": {"no": 3.0}}
+        config = config_of(
+            "binary_classification",
+            classes=["no", "yes"],
+            code=own_model(tmp_path, source),
+            training=training,
+            model={"optimizer": {"learning_rate": 0.1}},
+        )
+        directory, _ = train(config, analyzed("binary_classification"), tmp_path)
+        served = tf.saved_model.load(str(directory)).signatures["serving_default"](examples=tf.constant(EXAMPLES))
+        # 30 rows of each class, the first weighing 3: 30 / (30 + 90)
+        np.testing.assert_allclose(served["prediction"], [0.25] * 3, atol=0.02)
+        assert served["classes"].numpy().tolist() == [b"no"] * 3
 
 
 def test_predictions_by_hand():

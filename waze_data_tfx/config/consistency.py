@@ -9,6 +9,7 @@ from ..errors import unknown_name
 from . import names
 from .evaluation import DEFAULT_THRESHOLD, METRICS_BY_TASK, MetricThreshold, indicator_of
 from .feature_problems import feature_problems
+from .label_problems import label_problems
 from .model_problems import problems_in_config
 from .schema import Config
 
@@ -20,8 +21,7 @@ def problems_of(config: Config) -> Iterator[tuple[str, str]]:
         yield "features.custom", "only a preprocessing_fn reads these; received no code.features"
     yield from _key_problems(config)
     yield from _name_problems(config)
-    if config.task == "multiclass_classification" and config.n_classes is None:
-        yield "n_classes", "is required for task multiclass_classification"
+    yield from label_problems(config)
     yield from problems_in_config(config)
     yield from _slice_problems(config)
     yield from _metric_problems(config)
@@ -44,6 +44,7 @@ def _name_problems(config: Config) -> Iterator[tuple[str, str]]:
     """Two features with an output of one name: the later would silently take the place of the earlier."""
     taken = [(config.label, "label")] if config.label not in config.features.column_types() else []
     taken += [(config.key, "key")] if config.key and config.key not in (config.label, *config.features.dense) else []
+    taken += [(config.weight, "weight")] if config.weight and config.weight not in (config.label, config.key) else []
     remedy = "read one of them under features.custom and name its output in your preprocessing_fn"
     yield from _twice((*taken, *names.outputs(config.features)), "output", remedy)
     yield from _twice(names.vocabulary_files(config.features), "vocabulary file", remedy)
@@ -61,7 +62,9 @@ def _slice_problems(config: Config) -> Iterator[tuple[str, str]]:
     types = config.column_types()
     for i, slicing in enumerate(config.evaluation.slices):
         for column in slicing.columns:
-            if types[column] == "float":
+            if column == config.label and config.task == "multilabel_classification":
+                yield f"evaluation.slices.{i}", f"'{column}' holds several classes per row; slice by another column"
+            elif types[column] == "float":
                 yield (
                     f"evaluation.slices.{i}",
                     f"'{column}' is read as float, so nearly every row would be a slice of its own; slice by a column "

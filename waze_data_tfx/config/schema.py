@@ -5,9 +5,9 @@ below. Read by `load`, which maps every problem back to a file and a line. Never
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from .anomalies import Anomalies
 from .data import Code, Data, SchemaSource
@@ -34,7 +34,27 @@ class Config(Section):
         Column | None,
         Field(description="Column that passes through to the predictions unaltered; text, unless a feature reads it as int."),
     ] = None
-    n_classes: Annotated[int | None, Field(ge=3, description="Classes 0..n-1 of a multi-class label.")] = None
+    n_classes: Annotated[
+        int | None,
+        Field(ge=2, description="Classes 0..n-1 of a multi-class or multi-label label; default: as `classes`."),
+    ] = None
+    classes: Annotated[
+        tuple[Column, ...] | None,
+        Field(
+            json_schema_extra={"items": {"type": ["string", "integer"]}},
+            description="Names of the label's classes, in the order of their numbers; binary: the second is the positive one.",
+        ),
+    ] = None
+    label_separator: Annotated[
+        str, StringConstraints(min_length=1), Field(description="What parts the classes in the text of a multi-label label.")
+    ] = "|"
+    label_empty: Annotated[
+        Literal["error", "no_class"],
+        Field(description="What an empty multi-label label means: a mistake, or no class."),
+    ] = "error"
+    weight: Annotated[
+        Column | None, Field(description="Column with each row's weight (0 or more) in the loss and in the metrics.")
+    ] = None
     root: Annotated[Path | None, Field(description="Artifacts, metadata and runs; default: output/NAME beside the config.")] = (
         None
     )
@@ -52,14 +72,47 @@ class Config(Section):
     push: Annotated[Push, Field(description="Where accepted models go.")] = Push()
     env: Annotated[Env, Field(description="Where it runs.")] = Env()
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return the name of each class of a classification: `classes`, or else the numbers as text; none for a regression."""
+        if self.task == "regression":
+            return ()
+        return self.classes or tuple(str(i) for i in range(self.n_classes or 2))
+
     def column_types(self) -> dict[str, ColumnType]:
-        """Return the type of every column that becomes part of an example: features, label, key and slice columns."""
+        """Return the type of every column that becomes part of an example: features, label, weight, key and slice columns."""
         types = self.features.column_types()
         types[self.label] = "float" if self.task == "regression" else "int"
+        if self.weight:
+            types.setdefault(self.weight, "float")
         extra = (*((self.key,) if self.key else ()), *(c for s in self.evaluation.slices for c in s.columns))
         for column in extra:
             types.setdefault(column, "string")
         return types
+
+    def file_types(self) -> dict[str, ColumnType]:
+        """Return the type that the input files' values of these columns are read as: names of classes are text there."""
+        named = self.classes is not None or self.task == "multilabel_classification"
+        return {**self.column_types(), **({self.label: "string"} if named else {})}
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _names_as_text(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        if any(isinstance(v, bool) for v in value):
+            raise ValueError("true and false are no names here; put them in quotes")
+        return [str(v) if isinstance(v, int) else v for v in value]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _n_classes_of_names(cls, values: Any) -> Any:
+        """Fill in n_classes from the names, so that whoever reads the config finds it."""
+        if not isinstance(values, dict) or values.get("n_classes") is not None:
+            return values
+        classes, task = values.get("classes"), values.get("task")
+        several = task in ("multiclass_classification", "multilabel_classification")
+        return {**values, "n_classes": len(classes)} if several and isinstance(classes, list | tuple) and classes else values
 
     @model_validator(mode="after")
     def _consistent(self) -> "Config":

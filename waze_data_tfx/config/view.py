@@ -12,7 +12,9 @@ from .schema import Config
 
 Parts = Mapping[str, "Parts | None"]
 """Name -> None for the whole section, or the parts of it that may be read."""
-COMMON: Parts = {"name": None, "task": None, "label": None, "key": None, "n_classes": None, "features": None}
+LABEL: Parts = dict.fromkeys(("task", "label", "key", "n_classes", "classes", "label_separator", "weight"))
+"""What of the label and the columns beside the features matters to every node that reads rows."""
+COMMON: Parts = {"name": None, **LABEL, "features": None}
 FOR_FEATURES: Parts = {**COMMON, "model": {"params": None}}
 FOR_MODEL: Parts = {**COMMON, "model": None, "training": None}
 

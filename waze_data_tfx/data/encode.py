@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def encode(batch: "pa.RecordBatch", names: Sequence[str]) -> "np.ndarray":
     """Return one serialized tf.train.Example per row, with the named columns: `[n_rows] object`.
 
-    double becomes float_list (float32), int64 int64_list, text bytes_list (UTF-8); a null is an absent feature.
+    double becomes float_list (float32), int64 int64_list, text bytes_list (UTF-8), a large list its values; a null is an absent
+    feature.
     """
     import numpy as np
     import pyarrow as pa
@@ -28,12 +29,14 @@ def encode(batch: "pa.RecordBatch", names: Sequence[str]) -> "np.ndarray":
 
 
 def _as_lists(column: "pa.Array") -> "pa.Array":
-    """Return `[n] list` with one value each, or null where the value is null."""
+    """Return `[n] list` with one value each, or null where the value is null; lists as they are."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.types as pt
 
+    if pt.is_large_list(column.type):
+        return column
     target = pa.float32() if pt.is_float64(column.type) else pa.int64() if pt.is_int64(column.type) else pa.large_binary()
     valid = pc.is_valid(column)
     values = pc.cast(column, target, safe=False).drop_null()

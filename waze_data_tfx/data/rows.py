@@ -53,7 +53,14 @@ def read_batches(file: Path, kind: Format, names: Sequence[str]) -> Iterator["pa
         raise DataError(f"{file}: cannot be read as {kind}; {said}", hint="look whether the file is complete") from error
 
 
-def parse(batch: "pa.RecordBatch", types: Mapping[str, ColumnType], *, file: Path, first_row: int) -> "pa.RecordBatch":
+def parse(
+    batch: "pa.RecordBatch",
+    types: Mapping[str, ColumnType],
+    *,
+    file: Path,
+    first_row: int,
+    hints: Mapping[str, str] | None = None,
+) -> "pa.RecordBatch":
     """Return the batch with each column of `types` parsed: float to double, int to int64, string to large_string.
 
     An int may be written as `1.0`. NaN and infinities count as missing. Columns outside `types` stay as they are.
@@ -63,6 +70,7 @@ def parse(batch: "pa.RecordBatch", types: Mapping[str, ColumnType], *, file: Pat
         types: type by column.
         file: named in messages.
         first_row: row number of the batch's first row, as a person counts (the header of a CSV is row 1).
+        hints: the next step by column where the usual one for its type does not serve.
 
     Raises:
         DataError: `file:row N: column: expected float; received 'abc'`.
@@ -78,7 +86,8 @@ def parse(batch: "pa.RecordBatch", types: Mapping[str, ColumnType], *, file: Pat
             arrays.append(_cast(column, types[name]))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             message = _bad_value(column, types[name], f"{file}:row", first_row, name)
-            raise DataError(message, hint=BAD_VALUE_HINTS.get(types[name], "")) from None
+            hint = (hints or {}).get(name) or BAD_VALUE_HINTS.get(types[name], "")
+            raise DataError(message, hint=hint) from None
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 

@@ -79,7 +79,7 @@ def columns(file: Path, kind: Format) -> list[str] | None:
 def check_columns(loaded: Loaded) -> list[str]:
     """Return what does not fit between the config and the first input file's columns, each with file and line.
 
-    Covers features, label, key, split and slices by name, and that each rule's SQL parses and binds.
+    Covers features, label, key, weight, split and slices by name, and that each rule's SQL parses and binds.
     """
     config = loaded.config
     try:
@@ -140,6 +140,8 @@ def _named_columns(config: Config) -> Iterator[tuple[Key, str]]:
     yield ("label",), config.label
     if config.key:
         yield ("key",), config.key
+    if config.weight:
+        yield ("weight",), config.weight
     for keys, name in config.features.columns():
         yield ("features", *keys), name
     for i, name in enumerate(config.data.split.by):
@@ -155,7 +157,7 @@ def _rule_problems(loaded: Loaded, file: Path, kind: Format, known: list[str]) -
         return
     from .rules import Rules  # duckdb costs a tenth of a second; only configs with rules pay it
 
-    declared = config.column_types()
+    declared = config.file_types()
     types = sql_types(file, kind, [n for n in known if n not in declared])
     types.update({name: SQL_TYPES[declared[name]] for name in known if name in declared})
     for i, rule in enumerate(config.data.rules):

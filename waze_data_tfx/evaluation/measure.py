@@ -245,23 +245,29 @@ class _ExtractFn(beam.DoFn):
         self._types = self._config.column_types()
         self._slices = slice_columns(self._config)
         self._output = output_name(self._config.task)
-        columns = {self._config.label, *(c for s in self._slices for c in s)}
+        weight = [self._config.weight] if self._config.weight else []
+        columns = {self._config.label, *weight, *(c for s in self._slices for c in s)}
         self._features = {c: tf.io.VarLenFeature(_DTYPES[self._types[c]]) for c in columns}
 
     def process(self, serialized: list[bytes]) -> Iterator[Any]:
         parsed = tf.io.parse_example(tf.constant(serialized, tf.string), self._features)
-        columns = {name: _column(parsed[name], len(serialized)) for name in self._features}
-        labels, keys = columns[self._config.label], self._slice_keys(columns, len(serialized))
+        n_rows, config = len(serialized), self._config
+        several = config.task == "multilabel_classification"
+        columns = {name: _column(parsed[name], n_rows) for name in self._features if not (several and name == config.label)}
+        labels = _vectors(parsed[config.label], n_rows) if several else columns[config.label]
+        weights = columns[config.weight] if config.weight else None
+        keys = self._slice_keys(columns, n_rows)
         predictions = {name: self._predict(name, path, serialized) for name, path in self._models.by_name().items()}
-        for i in range(len(serialized)):
-            label = np.array([] if labels[i] is None else [labels[i]])
+        for i in range(n_rows):
+            label = np.array([] if labels[i] is None else labels[i]).reshape(-1)
+            weight = None if weights is None else np.array([weights[i]], float)
             yield {
                 constants.LABELS_KEY: self._per_model(dict.fromkeys(predictions, label)),
                 constants.PREDICTIONS_KEY: self._per_model({name: {self._output: v[i]} for name, v in predictions.items()}),
-                constants.EXAMPLE_WEIGHTS_KEY: None,
+                constants.EXAMPLE_WEIGHTS_KEY: weights and self._per_model(dict.fromkeys(predictions, weight)),
                 constants.SLICE_KEY_TYPES_KEY: keys[i],
             }
-        yield beam.pvalue.TaggedOutput(_ROWS, sampling.rows_of(serialized, labels, predictions, keys))
+        yield beam.pvalue.TaggedOutput(_ROWS, sampling.rows_of(serialized, labels, predictions, keys, weights=weights))
 
     def _predict(self, name: str, path: str, serialized: list[bytes]) -> np.ndarray:
         try:
@@ -275,7 +281,10 @@ class _ExtractFn(beam.DoFn):
         return values if self._models.baseline else values[""]
 
     def _slice_keys(self, columns: dict[str, list[Any]], n_rows: int) -> list[list[tuple]]:
-        """Return the slices of each row; a row that lacks a column is in no slice of it."""
+        """Return the slices of each row; a row that lacks a column is in no slice of it. A class is called by its name."""
+        if self._config.classes and self._config.label in columns:
+            classes = dict(enumerate(self._config.classes))
+            columns = columns | {self._config.label: [classes.get(v, v) for v in columns[self._config.label]]}
         keys: list[list[tuple]] = [[()] for _ in range(n_rows)]
         for names in self._slices:
             for i, values in enumerate(zip(*(columns[n] for n in names), strict=True)):
@@ -290,6 +299,12 @@ def _column(sparse: tf.SparseTensor, n_rows: int) -> list[Any]:
     for row, value in zip(sparse.indices.numpy()[:, 0].tolist(), sparse.values.numpy().tolist(), strict=True):
         values[row] = value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
     return values
+
+
+def _vectors(sparse: tf.SparseTensor, n_rows: int) -> list[list[int] | None]:
+    """Return the values of each row, None where it has none."""
+    rows = np.split(sparse.values.numpy(), np.searchsorted(sparse.indices.numpy()[:, 0], np.arange(1, n_rows)))
+    return [row.tolist() or None for row in rows]
 
 
 def first_examples(file_patterns: Iterable[str], count: int) -> list[bytes]:

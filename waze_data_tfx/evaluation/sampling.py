@@ -21,29 +21,37 @@ from .verdict import slice_name
 PREDICTIONS_FILE = "predictions.json"
 N_ROWS = 4096
 """Rows kept: a share is then known to 1.5 points, and the file stays at a few hundred KB."""
-Row = tuple[float, float, dict[str, list[float]], list[str]]
-"""(random number, label, values by model name, names of its slices)"""
+Label = float | list[float]
+Row = tuple[float, Label, dict[str, list[float]], list[str], float]
+"""(random number, label, values by model name, names of its slices, weight); a multi-label label is a 0/1 per class."""
 
 
 def rows_of(
-    serialized: Sequence[bytes], labels: Sequence[Any], predictions: Mapping[str, np.ndarray], slices: Sequence[list[tuple]]
+    serialized: Sequence[bytes],
+    labels: Sequence[Any],
+    predictions: Mapping[str, np.ndarray],
+    slices: Sequence[list[tuple]],
+    *,
+    weights: Sequence[Any] | None = None,
 ) -> list[Row]:
     """Return a batch's rows, each with a random number that is the same whenever the batch is the same.
 
     Args:
         serialized: the batch's examples.
-        labels: `[n]`, None where missing; such rows are left out.
+        labels: `[n]`, multi-label `[n, n_classes]`; None where missing, and such rows are left out.
         predictions: `[n, width]` by model name.
         slices: slice keys of each row, () for all rows.
+        weights: `[n]`; None: every row weighs 1.
     """
     seed = [len(serialized), zlib.crc32(serialized[0]), zlib.crc32(serialized[-1])]
     order = np.random.default_rng(seed).random(len(serialized)).tolist()
     return [
         (
             order[i],
-            float(labels[i]),
+            [float(v) for v in labels[i]] if isinstance(labels[i], list) else float(labels[i]),
             {name: _values(v[i], labels[i]) for name, v in predictions.items()},
             [slice_name(k) for k in slices[i] if k],
+            1.0 if weights is None else float(weights[i]),
         )
         for i in range(len(serialized))
         if labels[i] is not None
@@ -76,25 +84,28 @@ class SmallestFn(beam.CombineFn):
 def write(counted: tuple[int, list[Row]], directory: str, candidate: str) -> None:
     """Write predictions.json.
 
-    `{n_rows, labels: [k], slices: {name: [row, ...]}, models: {candidate: [[value, ...], ...], baseline: ...}}`; the values of a
-    row are its prediction, for several classes: the class with the highest score, its score, the label's score. NaN is null.
+    `{n_rows, labels: [k], weights: [k], slices: {name: [row, ...]}, models: {candidate: [[value, ...], ...], baseline: ...}}`;
+    the values of a row are its prediction; for several classes: the class with the highest score, its score, the label's score;
+    for multi-label, whose labels are [k, n_classes]: every score. NaN is null.
     """
     count, rows = counted
     slices: dict[str, list[int]] = {}
     models: dict[str, list[list[float | None]]] = {}
-    for i, (_, _, values, names) in enumerate(rows):
+    for i, (_, _, values, names, _) in enumerate(rows):
         for name in names:
             slices.setdefault(name, []).append(i)
         for model, value in values.items():
             models.setdefault(model or candidate, []).append([_short(v) for v in value])
-    sample = {"n_rows": count, "labels": [_short(row[1]) for row in rows], "slices": slices, "models": models}
+    labels = [[_short(v) for v in row[1]] if isinstance(row[1], list) else _short(row[1]) for row in rows]
+    weights = [_short(row[4]) for row in rows]
+    sample = {"n_rows": count, "labels": labels, "weights": weights, "slices": slices, "models": models}
     with tf.io.gfile.GFile(os.path.join(directory, PREDICTIONS_FILE), "w") as file:
         file.write(json.dumps(sample, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _values(prediction: np.ndarray, label: float) -> list[float]:
-    if prediction.shape == (1,):
-        return [float(prediction[0])]
+def _values(prediction: np.ndarray, label: Any) -> list[float]:
+    if prediction.shape == (1,) or isinstance(label, list):
+        return [float(v) for v in prediction]
     best, given = int(np.argmax(prediction)), int(label)
     return [float(best), float(prediction[best]), float(prediction[given]) if 0 <= given < len(prediction) else math.nan]
 

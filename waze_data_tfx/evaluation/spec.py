@@ -53,13 +53,14 @@ DERIVED: dict[str, str] = {"rmse": "mse"}
 
 def output_name(task: Task) -> str:
     """Return the signature's output that the metrics are computed from."""
-    return "scores" if task == "multiclass_classification" else "prediction"
+    return "scores" if task in ("multiclass_classification", "multilabel_classification") else "prediction"
 
 
 def eval_config(config: Config, *, has_baseline: bool) -> "config_pb2.EvalConfig":
     """Return TFMA's configuration: one model or two, all rows and the configured slices, every metric that the config names.
 
-    Metrics carry the names of the config (`mae`), so that what is written reads like what was asked for.
+    Metrics carry the names of the config (`mae`), so that what is written reads like what was asked for. With a weight column
+    every metric but the number of examples is weighted. Multi-label metrics pool every pair of a row and a class: micro-averages.
     """
     from tensorflow_model_analysis.proto import config_pb2  # tfma.EvalConfig itself exists only after tfx.components is imported
 
@@ -70,6 +71,7 @@ def eval_config(config: Config, *, has_baseline: bool) -> "config_pb2.EvalConfig
                 name=name,
                 signature_name=SIGNATURE,
                 label_key=config.label,
+                example_weight_key=config.weight or "",
                 prediction_key=output_name(config.task),
                 is_baseline=name == BASELINE,
             )
@@ -79,18 +81,7 @@ def eval_config(config: Config, *, has_baseline: bool) -> "config_pb2.EvalConfig
             config_pb2.SlicingSpec(),
             *(config_pb2.SlicingSpec(feature_keys=sorted(c)) for c in slice_columns(config)),
         ],
-        metrics_specs=[
-            config_pb2.MetricsSpec(
-                metrics=[
-                    config_pb2.MetricConfig(class_name=class_name, config=json.dumps(settings))
-                    for class_name, settings in (
-                        *((_class_name(name, config.task), {"name": name}) for name in metric_names(config)),
-                        *_indicators(indicator_thresholds(config)),
-                    )
-                ],
-                model_names=names,
-            )
-        ],
+        metrics_specs=_metrics_specs(config, names),
     )
 
 
@@ -113,6 +104,21 @@ def indicator_thresholds(config: Config) -> list[float]:
 def slice_columns(config: Config) -> list[tuple[str, ...]]:
     """Return the columns of each configured slice, sorted as in a slice key, each set once."""
     return list(dict.fromkeys(tuple(sorted(set(s.columns))) for s in config.evaluation.slices))
+
+
+def _metrics_specs(config: Config, model_names: list[str]) -> "list[config_pb2.MetricsSpec]":
+    from tensorflow_model_analysis.proto import config_pb2
+
+    def made(metrics: list[tuple[str, dict[str, Any]]], **options: Any) -> config_pb2.MetricsSpec:
+        made = [config_pb2.MetricConfig(class_name=name, config=json.dumps(settings)) for name, settings in metrics]
+        return config_pb2.MetricsSpec(metrics=made, model_names=model_names, **options)
+
+    named = {name: (_class_name(name, config.task), {"name": name}) for name in metric_names(config)}
+    indicators = list(_indicators(indicator_thresholds(config)))
+    if not config.weight:
+        return [made([*named.values(), *indicators])]
+    rows = made([named.pop(EXAMPLE_COUNT)], example_weights=config_pb2.ExampleWeightOptions(unweighted=True))
+    return [rows, made([*named.values(), *indicators])]
 
 
 def _class_name(name: str, task: Task) -> str:

@@ -1,7 +1,7 @@
 """The one preprocessing_fn that TFX's Transform gets, by this dotted path: calls the user's, or the ready-made one.
 
 Takes the config from custom_config, hands on the feature columns only (label, key and slice columns cannot leak into
-features), checks what comes back and adds label and key. Never reads data. Imports TensorFlow at the top.
+features), checks what comes back and adds label, weight and key. Never reads data. Imports TensorFlow at the top.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+import tensorflow_transform as tft
 
 from waze_data_tfx.config import view
 from waze_data_tfx.config.schema import Config
@@ -22,9 +23,10 @@ SCHEMA_TYPES = {"float": (tf.float32, "FLOAT"), "int": (tf.int64, "INT"), "strin
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: Mapping[str, str]) -> dict[str, Any]:
-    """Return the transformed features, the label (float32 for regression, else int64; [n]) and the key ([n]).
+    """Return the transformed features, the label, the weight ([n] float32) and the key ([n]).
 
-    A missing label becomes NaN or -1; training refuses both.
+    The label is [n] float32 for regression, [n, n_classes] int64 of 0 and 1 for multi-label, else [n] int64. A missing label
+    becomes NaN or -1, a missing weight NaN; training refuses them.
 
     Raises:
         UserCodeError: the user's function raised, or returned something that cannot be used.
@@ -37,11 +39,12 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: Mapping[str, str]) -
         outputs = _checked(_call(config.code.features, columns, view.for_features(config)), config)
     else:
         outputs = dict(ready_made.features_transform(columns, config))
-    for name in (config.label, config.key):
+    for what, name in (("label", config.label), ("key", config.key), ("weight", config.weight)):
         if name in outputs:
-            what = "label" if name == config.label else "key"
             raise UserError(f"{origin(config)}: output '{name}' has the name of the {what}; give it another name")
     outputs[config.label] = _label(inputs, config)
+    if config.weight:
+        outputs[config.weight] = tf.cast(transforms.floats(ready_made.column(inputs, config.weight)), tf.float32)
     if config.key:
         key = ready_made.column(inputs, config.key)
         outputs[config.key] = transforms.dense(key, "" if key.dtype == tf.string else 0)
@@ -55,8 +58,10 @@ def origin(config: Config) -> str:
 
 
 def _check_types(inputs: dict[str, Any], config: Config) -> None:
-    wanted = {**config.features.column_types(), config.label: config.column_types()[config.label]}
-    for name, kind in wanted.items():
+    types = config.column_types()
+    wanted = dict.fromkeys([*config.features.column_types(), config.label, *([config.weight] if config.weight else [])])
+    for name in wanted:
+        kind = types[name]
         dtype, schema_type = SCHEMA_TYPES[kind]
         received = ready_made.column(inputs, name).dtype
         if received != dtype:
@@ -70,8 +75,17 @@ def _label(inputs: dict[str, Any], config: Config) -> tf.Tensor:
     raw = ready_made.column(inputs, config.label)
     if config.task == "regression":
         return tf.cast(transforms.floats(raw), tf.float32)
+    if config.task == "multilabel_classification":
+        return _several(raw, len(config.class_names))
     values = tf.cast(transforms.dense(raw, MISSING_CLASS), tf.int64)
     return tf.where(transforms.present(raw), values, tf.constant(MISSING_CLASS, tf.int64))
+
+
+def _several(raw: Any, n_classes: int) -> tf.Tensor:
+    """Return a multi-label label [n, n_classes] int64; a row without one is MISSING_CLASS throughout."""
+    if isinstance(raw, tf.SparseTensor):
+        raw = tft.sparse_tensor_to_dense_with_shape(raw, [None, n_classes], tf.constant(MISSING_CLASS, raw.dtype))
+    return tf.reshape(raw, [-1, n_classes])
 
 
 def _call(path: Path, columns: dict[str, Any], config: Config) -> Any:

@@ -30,11 +30,11 @@ class ModelInput:
 
 
 def model_inputs(transformed: Any, config: Config) -> dict[str, ModelInput]:
-    """Return every transformed feature but label and key as a model input, by name.
+    """Return every transformed feature but label, weight and key as a model input, by name.
 
     Args:
         transformed: a tft.TFTransformOutput, or the transformed schema.
-        config: names label, key and the user's file.
+        config: names label, weight, key and the user's file.
 
     Raises:
         UserCodeError: an output cannot enter a model; the message names the remedy.
@@ -44,7 +44,7 @@ def model_inputs(transformed: Any, config: Config) -> dict[str, ModelInput]:
     schema = getattr(getattr(transformed, "transformed_metadata", None), "schema", transformed)
     spec, _ = schema_utils.schema_as_feature_spec(schema)
     features = {f.name: f for f in schema.feature}
-    names = sorted(name for name in spec if name not in (config.label, config.key))
+    names = sorted(name for name in spec if name not in (config.label, config.weight, config.key))
     return {name: _model_input(name, spec[name], features.get(name), config) for name in names}
 
 

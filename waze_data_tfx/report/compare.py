@@ -136,7 +136,7 @@ def _paired(first: Source, second: Source) -> quality.Rows:
     if a is None or b is None or not same or _examples(first) != _examples(second):
         raise Absent("The runs did not evaluate the same rows.")
     models = {"candidate": b.models["candidate"], "baseline": a.models["candidate"]}
-    return quality.Rows(b.task, b.n_rows, b.labels, models, b.slices)
+    return quality.Rows(b.task, b.n_rows, b.labels, models, b.slices, b.weights)
 
 
 def _examples(source: Source) -> Path:

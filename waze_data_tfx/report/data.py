@@ -67,6 +67,9 @@ def statistics_of(source: Source) -> Statistics:
     label = source.config.label
     names = sorted({n for s in splits.values() for n in s}, key=lambda n: (n != label, n))
     cards = [_card(name, source, {s: columns[name] for s, columns in splits.items() if name in columns}) for name in names]
+    classes = rows(source).get("label_classes")
+    if classes and cards and cards[0].name == label:
+        cards[0] = _label_card(cards[0], {s: classes[s] for s in splits if s in classes}, splits)
     return Statistics(list(splits), cards)
 
 
@@ -140,12 +143,24 @@ def _card(name: str, source: Source, splits: dict[str, Feature]) -> Card:
     )
 
 
+def _label_card(card: Card, classes: dict[str, dict[str, int]], splits: dict[str, dict[str, Feature]]) -> Card:
+    """Return a label's card with the share of rows that have each class, by its name, in place of statistics of its numbers."""
+    n_rows = {split: splits[split][card.name].n_rows or 1 for split in classes}
+    names = [name for counts in list(classes.values())[:1] for name in counts]
+    shares = {split: [counts[name] / n_rows[split] for name in names] for split, counts in classes.items()}
+    lines = [line for line in card.numbers if line[0] in ("rows", "missing")]
+    lines += [(name, [number(counts[name]) for counts in classes.values()]) for name in names]
+    return Card(card.name, "classes", card.role, charts.bars(f"{card.name}: classes", names, shares), lines, "")
+
+
 def _role(name: str, source: Source) -> str:
     config = source.config
     if name == config.label:
         return "label"
     if name == config.key:
         return "key"
+    if name == config.weight:
+        return "weight"
     return "feature" if name in config.features.column_types() else "slice"
 
 

@@ -67,6 +67,7 @@ class Metrics:
     n_sampled: int
     n_not_finite: int
     no_intervals: str
+    weight: str
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ def metrics(source: Source) -> Metrics:
         n_sampled=len(rows.labels) if rows else 0,
         n_not_finite=int(found[0]["candidate"].get(N_NOT_FINITE) or 0),
         no_intervals="" if rows else NO_PREDICTIONS,
+        weight=source.config.weight or "",
     )
 
 
@@ -155,11 +157,14 @@ def plots(source: Source) -> Plots:
     points = {m: quality.calibration(rows, m) for m in models}
     words = {
         "regression": ("mean prediction", "mean label"),
-        "binary_classification": ("mean predicted probability", "share of class 1"),
+        "binary_classification": ("mean predicted probability", f"share of class {(source.config.class_names or '01')[-1]}"),
         "multiclass_classification": ("mean score of the predicted class", "share predicted rightly"),
+        "multilabel_classification": ("mean score of a class", "share of rows that have it"),
     }[rows.task]
     off = "; ".join(f"{m}: {number(quality.calibration_error(p))}" for m, p in points.items())
     note = f"Ten groups of equal size by prediction; the dashed line is perfect. Mean distance from it: {off}."
+    if rows.task == "multilabel_classification":
+        note = f"Every pair of a row and a class. {note}"
     made = [("Calibration", note, charts.reliability("Calibration", points, *words))]
     if rows.task == "regression":
         made += _residuals({m: quality.residuals(rows, m) for m in models})

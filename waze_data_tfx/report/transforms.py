@@ -59,9 +59,9 @@ def transforms(source: Source) -> Transforms:
     made = read_rows(source.artifact("Transform", "transformed_examples") / "Split-train")
     label = source.config.label
     kept = zip(raw.get(label, []), made.get(label, []), strict=False)
-    if not raw or not made or any(a and b and float(a[0]) != float(b[0]) for a, b in kept):
+    if not raw or not made or any(a and b and [float(v) for v in a] != [float(v) for v in b] for a, b in kept):
         raise Absent("The rows before and after do not pair: their labels differ.")
-    outputs = {n: v for n, v in made.items() if n not in (label, source.config.key)}
+    outputs = {n: v for n, v in made.items() if n not in (label, source.config.weight, source.config.key)}
     groups = []
     for name in (n for n in raw if n in source.config.features.column_types()):
         own = {n for n in outputs if _column_of(n, raw) == name}

@@ -11,7 +11,10 @@ import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from waze_data_tfx.config.schema import Config
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -49,7 +52,7 @@ def transform(config_path: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[
     types = config.column_types()
     specs = _specs(types)
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(specs))
-    instances = [_instance(row, types, config.label) for row in rows]
+    instances = [_instance(row, types, config) for row in rows]
     custom_config = {"config": config.model_dump_json(by_alias=True)}
     with tempfile.TemporaryDirectory() as folder:
         pipeline = beam.Pipeline(runner="FnApiRunner", argv=[])  # neither a download of another runner nor pytest's arguments
@@ -60,7 +63,7 @@ def transform(config_path: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[
             fitted | tft_beam.WriteTransformFn(f"{folder}/fitted")
         graph = tft.TFTransformOutput(f"{folder}/fitted")
         outputs = graph.transform_raw_features(_tensors(instances, specs))
-    names = sorted(set(outputs) - {config.label, config.key})
+    names = sorted(set(outputs) - {config.label, config.weight, config.key})
     columns = {name: _column(outputs[name]) for name in names}
     return [{name: columns[name][i] for name in names} for i in range(len(rows))]
 
@@ -72,29 +75,31 @@ def _specs(types: Mapping[str, str]) -> dict[str, Any]:
     return {name: tf.io.VarLenFeature(dtypes[kind]) for name, kind in types.items()}
 
 
-def _instance(row: Mapping[str, Any], types: Mapping[str, str], label: str) -> dict[str, list[Any]]:
+def _instance(row: Mapping[str, Any], types: Mapping[str, str], config: "Config") -> dict[str, list[Any]]:
+    from waze_data_tfx.data.labels import example_label
+
     unknown = set(row) - set(types)
     if unknown:
         from waze_data_tfx.errors import UserError, unknown_name
 
         raise UserError(unknown_name("column", sorted(unknown)[0], types))
-    values = {name: row.get(name) for name in types}
-    if values[label] is None:
-        values[label] = 0
+    values = {name: row.get(name) for name in types if name != config.label}
     encode: dict[str, Callable[[Any], Any]] = {"float": float, "int": int, "string": lambda v: str(v).encode()}
-    return {name: [] if value is None else [encode[types[name]](value)] for name, value in values.items()}
+    encoded = {name: [] if value is None else [encode[types[name]](value)] for name, value in values.items()}
+    return {**encoded, config.label: example_label(row.get(config.label), config)}
 
 
 def _tensors(instances: Sequence[Mapping[str, list[Any]]], specs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return each column as the SparseTensor [n, 1] that parsed examples give."""
+    """Return each column as the SparseTensor [n, 1] (a multi-label label: [n, n_classes]) that parsed examples give."""
     import tensorflow as tf
 
     tensors = {}
     for name, spec in specs.items():
-        present = [(i, row[name][0]) for i, row in enumerate(instances) if row[name]]
-        indices = tf.constant([[i, 0] for i, _ in present], tf.int64, shape=[len(present), 2])
-        values = tf.constant([v for _, v in present], spec.dtype, shape=[len(present)])
-        tensors[name] = tf.SparseTensor(indices, values, [len(instances), 1])
+        present = [(i, j, value) for i, row in enumerate(instances) for j, value in enumerate(row[name])]
+        indices = tf.constant([[i, j] for i, j, _ in present], tf.int64, shape=[len(present), 2])
+        values = tf.constant([v for _, _, v in present], spec.dtype, shape=[len(present)])
+        width = max((len(row[name]) for row in instances), default=1)
+        tensors[name] = tf.SparseTensor(indices, values, [len(instances), max(width, 1)])
     return tensors
 
 

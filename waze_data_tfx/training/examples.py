@@ -18,6 +18,7 @@ from waze_data_tfx.errors import DataError
 IN_MEMORY_BYTES = 2**30
 _EXPANSION = 8
 _PARSE_BATCH = 4096
+SINGLE_CLASS = ("binary_classification", "multiclass_classification")
 _SHUFFLE_BUFFER = 100_000
 _NUMBERS = {
     "mean": "a finite number",
@@ -38,6 +39,7 @@ class Split:
         spec: how an example is parsed.
         columns: the parsed columns, if they fit in memory.
         n_rows: number of examples.
+        n_per_class: rows of each class, [n_classes] int; None where a row has no single class.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Split:
     spec: Mapping[str, Any]
     columns: Mapping[str, np.ndarray] | None
     n_rows: int
+    n_per_class: np.ndarray | None = None
 
 
 def read_split(
@@ -63,40 +66,48 @@ def read_split(
         labels: Iterable[np.ndarray] = [columns[config.label]] if columns else []
     else:
         labels = _label_batches(files, spec, config.label) if files else []
-    n_rows = check_labels(name, labels, config)
+    n_rows, n_per_class = check_labels(name, labels, config)
     if not n_rows:
         raise DataError(
             f"split '{name}': no example to learn from; received {len(files)} files, 0 rows",
             hint="loosen data.rules, or give the split a larger share in data.split.buckets",
         )
-    return Split(name, files, spec, columns, n_rows)
+    return Split(name, files, spec, columns, n_rows, n_per_class)
 
 
-def check_labels(name: str, parts: Iterable[np.ndarray], config: Config) -> int:
-    """Check the labels of split `name`, given in parts, and return how many there are.
+def check_labels(name: str, parts: Iterable[np.ndarray], config: Config) -> tuple[int, np.ndarray | None]:
+    """Check the labels of split `name`, given in parts, and return how many rows there are, and how many of each class.
+
+    Args:
+        name: named in messages.
+        parts: [n] or [n, 1]; multi-label: [n, n_classes] of 0 and 1.
+        config: task and classes.
 
     Raises:
         DataError: a label is missing or, in classification, outside 0..n_classes-1.
     """
-    n_classes = config.n_classes or 2
+    n_classes = len(config.class_names)
+    counts = np.zeros(n_classes, np.int64) if config.task in SINGLE_CLASS else None
     n_rows, n_wrong, first = 0, 0, None
     for part in parts:
-        labels = part.reshape(-1)
-        wrong = labels[_not_a_number(labels, config) if config.task == "regression" else (labels < 0) | (labels >= n_classes)]
-        n_rows, n_wrong = n_rows + len(labels), n_wrong + len(wrong)
-        first = wrong[0] if first is None and len(wrong) else first
+        rows = part.reshape(len(part), -1)
+        bad = _not_a_number(rows, config) if config.task == "regression" else (rows < 0) | (rows >= _n_values(config))
+        n_rows, n_wrong = n_rows + len(rows), n_wrong + int(bad.any(axis=1).sum())
+        first = rows[bad][0] if first is None and bad.any() else first
+        if counts is not None:
+            counts += np.bincount(rows[~bad].astype(np.int64), minlength=n_classes)
     if first is None:
-        return n_rows
+        return n_rows, counts
     raise DataError(
         f"split '{name}': label '{config.label}': {n_wrong} of {n_rows} rows cannot be learnt from; "
         f"received {_shown(first, config)}; "
-        f"expected {_NUMBERS[config.model.head] if config.task == 'regression' else f'an integer in 0..{n_classes - 1}'}",
+        f"expected {_NUMBERS[config.model.head] if config.task == 'regression' else f'an integer in 0..{_n_values(config) - 1}'}",
         hint=f"drop such rows with a rule, such as `{config.label} IS NULL`",
     )
 
 
 def _not_a_number(labels: np.ndarray, config: Config) -> np.ndarray:
-    """Return where a regression's label cannot be learnt from, [n] bool: not finite, or for the rate of a count negative."""
+    """Return where a regression's label cannot be learnt from, bool: not finite, or for the rate of a count negative."""
     return ~np.isfinite(labels) | (labels < (0 if config.model.head == "poisson" else -np.inf))
 
 
@@ -105,23 +116,69 @@ def _shown(label: Any, config: Config) -> Any:
     return "a missing value" if missing else label
 
 
-def batches(split: Split, config: Config, arrange: Arrange, *, label_rank: int, batch_size: int, seed: int | None) -> Any:
+def _n_values(config: Config) -> int:
+    """Return how many values a label of a classification can have."""
+    return 2 if config.task == "multilabel_classification" else len(config.class_names)
+
+
+def class_weights(train: Split, config: Config) -> np.ndarray | None:
+    """Return what each class weighs in the loss, [n_classes] float32, or None where all weigh the same.
+
+    balanced: n / (n_classes * n_c) for the n_c of the split's n rows that have class c (King and Zeng 2001; scikit-learn's
+    `compute_class_weight`). Rows are counted, whatever they weigh.
+
+    Raises:
+        DataError: no row of the split has some class.
+    """
+    given, counts = config.training.class_weights, train.n_per_class
+    if given is None or counts is None:
+        return None
+    if given != "balanced":
+        return np.array([given.get(name, 1.0) for name in config.class_names], np.float32)
+    lacking = [name for name, n in zip(config.class_names, counts, strict=True) if not n]
+    if lacking:
+        raise DataError(
+            f"training.class_weights: balanced: no row of split '{train.name}' is of class '{lacking[0]}'; expected one",
+            hint="give weights by class instead, or take the class out",
+        )
+    return (counts.sum() / (len(counts) * counts)).astype(np.float32)
+
+
+def batches(
+    split: Split,
+    config: Config,
+    arrange: Arrange,
+    *,
+    label_rank: int,
+    batch_size: int,
+    seed: int | None,
+    by_class: np.ndarray | None = None,
+) -> Any:
     """Return a tf.data.Dataset of (model inputs, label), `n_steps` batches: one pass over the split.
+
+    With a weight column or `by_class` there is a third part, the weight of each row [n] float32: the column's value times that of
+    the row's class. (Keras takes class weights or row weights, not both.)
 
     Args:
         split: rows.
         config: `label`, `label_scale` and `task` are read.
         arrange: from features by name to what the model takes.
-        label_rank: 1 for labels [n], 2 for [n, 1].
+        label_rank: 1 for labels [n], 2 for [n, 1]; a multi-label label is [n, n_classes] in any case.
         batch_size: rows per batch.
         seed: shuffles anew on every pass; None: keeps the order.
+        by_class: what each class weighs, [n_classes].
     """
     scale = config.model.label_scale if config.task == "regression" else 1.0
 
-    def example(columns: Mapping[str, Any]) -> tuple[Any, Any]:
-        features = {name: value for name, value in columns.items() if name not in (config.label, config.key)}
-        label = tf.reshape(columns[config.label], [-1] + [1] * (label_rank - 1))
-        return arrange(features), label / scale if scale != 1.0 else label
+    beside = (config.label, config.weight, config.key)
+
+    def example(columns: Mapping[str, Any]) -> tuple[Any, ...]:
+        features = {name: value for name, value in columns.items() if name not in beside}
+        label = columns[config.label]
+        if config.task != "multilabel_classification":
+            label = tf.reshape(label, [-1] + [1] * (label_rank - 1))
+        weights = _row_weights(columns, config, by_class)
+        return arrange(features), label / scale if scale != 1.0 else label, *([] if weights is None else [weights])
 
     columns = _in_memory(split, config, batch_size, seed) if split.columns is not None else _streamed(split, batch_size, seed)
     options = tf.data.Options()
@@ -129,6 +186,14 @@ def batches(split: Split, config: Config, arrange: Arrange, *, label_rank: int, 
     options.deterministic = True
     options.experimental_optimization.apply_default_optimizations = False
     return columns.map(tf.autograph.experimental.do_not_convert(example)).prefetch(2).with_options(options)
+
+
+def _row_weights(columns: Mapping[str, Any], config: Config, by_class: np.ndarray | None) -> Any:
+    own = tf.reshape(columns[config.weight], [-1]) if config.weight else None
+    if by_class is None:
+        return own
+    weights = tf.gather(tf.constant(by_class), tf.reshape(columns[config.label], [-1]))
+    return weights if own is None else own * weights
 
 
 def n_steps(split: Split, batch_size: int) -> int:

@@ -2,10 +2,12 @@
 
 `serving_default` takes serialized tf.Examples (input `examples`, [n]); `raw` takes one typed tensor [n] per feature column
 (and the key), in which NaN, "" and -2**63 mean missing. Both give `prediction` [n] (regression: the label's own unit;
-binary: the probability of class 1; multi-class: the class) and, for classification, `scores` [n, n_classes] and
-`classes` [n] int64; quantile regression gives `quantiles` [n, n_quantiles] too, and predicts the median; and `key` [n] if the
-config names one. A two-tower model has `query` and `candidate` besides: serialized tf.Examples, in which the other tower's
-columns may be absent -> `embedding` [n, tower_dim] and `key`. Needs TensorFlow to load and nothing of this package. Called by
+binary: the probability of class 1; multi-class: the number of the class) and, for classification, `scores` [n, n_classes] and
+`classes` [n]: int64, or the class's name as text where the config names the classes. Multi-label: `prediction` [n, n_classes]
+int64, 1 where the score is at least 0.5, and `classes` [n] text, these classes as the label column writes them: `a|b`. Quantile
+regression gives `quantiles` [n, n_quantiles] too, and predicts the median; and there is `key` [n] if the config names one. A
+two-tower model has `query` and `candidate` besides: serialized tf.Examples, in which the other tower's columns may be absent ->
+`embedding` [n, tower_dim] and `key`. Needs TensorFlow to load and nothing of this package. Called by
 `run`. Imports TensorFlow at the top.
 """
 
@@ -84,9 +86,24 @@ def predictions(output: Any, config: Config) -> dict[str, Any]:
     if config.task == "binary_classification":
         p_one = tf.cast(tf.reshape(output, [-1]), tf.float32)
         scores = tf.stack([1 - p_one, p_one], axis=1)
-        return {PREDICTION: p_one, SCORES: scores, CLASSES: tf.cast(p_one >= 0.5, tf.int64)}
+        return {PREDICTION: p_one, SCORES: scores, CLASSES: _named(tf.cast(p_one >= 0.5, tf.int64), config)}
+    scores = tf.cast(output, tf.float32)
+    if config.task == "multilabel_classification":
+        chosen = scores >= 0.5
+        return {PREDICTION: tf.cast(chosen, tf.int64), SCORES: scores, CLASSES: _joined(chosen, config)}
     classes = tf.argmax(output, axis=1, output_type=tf.int64)
-    return {PREDICTION: classes, SCORES: tf.cast(output, tf.float32), CLASSES: tf.identity(classes)}
+    return {PREDICTION: classes, SCORES: scores, CLASSES: _named(classes, config)}
+
+
+def _named(classes: Any, config: Config) -> Any:
+    """Return the names of the classes [n], or the numbers where they have none."""
+    return tf.gather(tf.constant(config.classes), classes) if config.classes else tf.identity(classes)
+
+
+def _joined(chosen: Any, config: Config) -> Any:
+    """Return the names of each row's classes as one text [n]; chosen: [n, n_classes] bool."""
+    names = tf.broadcast_to(tf.constant(config.class_names), tf.shape(chosen))
+    return tf.strings.reduce_join(tf.ragged.boolean_mask(names, chosen), axis=1, separator=config.label_separator)
 
 
 def _from_examples(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:

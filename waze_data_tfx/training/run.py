@@ -21,7 +21,7 @@ from waze_data_tfx.models.building import build_model, check_outputs, feeder, li
 from waze_data_tfx.models.compiling import compile_model, is_compiled
 from waze_data_tfx.usercode import located, said
 
-from .examples import Arrange, Split, batches, n_steps, read_split
+from .examples import Arrange, Split, batches, class_weights, n_steps, read_split
 from .export import export
 
 HISTORY_FILE = "training.json"
@@ -91,8 +91,13 @@ def _fit(model: Any, arrange: Arrange, train: Split, evaluation: Split, config: 
     """Fit; return what each epoch measured, and the seconds it all took."""
     training = config.training
     rank = 1 if config.task == "multiclass_classification" else len(model(_first_rows(train, config, arrange)).shape)
-    learn = batches(train, config, arrange, label_rank=rank, batch_size=training.batch_size, seed=training.seed)
-    check = batches(evaluation, config, arrange, label_rank=rank, batch_size=training.eval_batch_size, seed=None)
+    by_class = class_weights(train, config)
+    learn = batches(
+        train, config, arrange, label_rank=rank, batch_size=training.batch_size, seed=training.seed, by_class=by_class
+    )
+    check = batches(
+        evaluation, config, arrange, label_rank=rank, batch_size=training.eval_batch_size, seed=None, by_class=by_class
+    )
     steps = n_steps(train, training.batch_size)
     # One call of the training function per epoch, and one iterator for all epochs: for small data both cost more than
     # the arithmetic. Keras overshoots an endless data set unless its steps are a multiple of steps_per_execution.

@@ -1,0 +1,171 @@
+"""What became of the rows: counts of one file or of all, and whether they can train a model.
+
+Called by `logic`, which counts, and by component.py, which adds up and judges. Knows nothing of TFX and reads no file.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.errors import DataError, did_you_mean
+
+N_UNKNOWN = 100
+"""Texts that are no class of which the rows are counted one by one."""
+
+
+@dataclass
+class Counts:
+    """What became of the rows."""
+
+    rows: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    splits: dict[str, int] = field(default_factory=dict)
+    label_missing: int = 0
+    label_unknown: dict[str, int] = field(default_factory=dict)  # text that is no class: its rows, of the first N_UNKNOWN texts
+    label_unknown_more: int = 0  # rows with other such texts
+    label_classes: dict[str, dict[str, int]] = field(default_factory=dict)  # split: {class: rows}
+    weight_missing: int = 0
+    weight_negative: int = 0
+    weights: dict[str, float] = field(default_factory=dict)  # split: sum of the weights
+    present: dict[str, int] = field(default_factory=dict)  # column: values in the rows that are kept
+
+    def add(self, other: "Counts") -> None:
+        """Add another file's counts."""
+        for name in ("rows", "label_missing", "label_unknown_more", "weight_missing", "weight_negative"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("dropped", "splits", "present", "weights"):
+            add(getattr(self, name), getattr(other, name))
+        self.add_unknown(other.label_unknown)
+        for split, classes in other.label_classes.items():
+            add(self.label_classes.setdefault(split, {}), classes)
+
+    def add_unknown(self, texts: Mapping[str, int]) -> None:
+        """Add rows by texts that are no class."""
+        for text, n in texts.items():
+            if text in self.label_unknown or len(self.label_unknown) < N_UNKNOWN:
+                self.label_unknown[text] = self.label_unknown.get(text, 0) + n
+            else:
+                self.label_unknown_more += n
+
+
+def summarise(config: Config, counts: Sequence[Counts]) -> dict[str, Any]:
+    """Add the counts up and return what goes into rows.json.
+
+    Raises:
+        DataError: no row, too many rows dropped, a label or weight that cannot be used in a kept row, a feature without any
+            value, or an empty split.
+    """
+    total = Counts(dropped={r.name: 0 for r in config.data.rules}, splits=dict.fromkeys(config.data.split.buckets, 0))
+    for part in counts:
+        total.add(part)
+    where = config.data.input
+    n_dropped = sum(total.dropped.values())
+    by_rule = ", ".join(f"{name}: {n}" for name, n in total.dropped.items()) or "no rules"
+    if not total.rows:
+        raise DataError(f"{where}: no rows; expected at least one row per split", hint="look how the file was written")
+    if n_dropped > config.data.max_dropped * total.rows:
+        raise DataError(
+            f"{where}: rules dropped {n_dropped} of {total.rows} rows ({by_rule}); expected at most a share of "
+            f"{config.data.max_dropped:g} (data.max_dropped)",
+            hint="look at the rules' conditions, or raise data.max_dropped",
+        )
+    _check_label(config, total, total.rows - n_dropped)
+    _check_weight(config, total, total.rows - n_dropped)
+    empty = [name for name, n in total.splits.items() if not n]
+    if empty:
+        raise DataError(
+            f"{where}: split '{empty[0]}' is empty; rows read {total.rows}, dropped {n_dropped} ({by_rule}), "
+            f"splits {', '.join(f'{s}: {n}' for s, n in total.splits.items())}; expected at least one row per split",
+            hint=f"give more rows, a larger share to data.split.buckets.{empty[0]}, or more columns to data.split.by",
+        )
+    _check_features(config, total, total.rows - n_dropped)
+    return {
+        "rows_read": total.rows,
+        "dropped": total.dropped,
+        "splits": total.splits,
+        "label_missing": total.label_missing,
+        **({"label_classes": total.label_classes} if config.task != "regression" else {}),
+        **({"weights": total.weights} if config.weight else {}),
+    }
+
+
+def add(mine: dict[str, Any], theirs: Mapping[str, Any]) -> None:
+    """Add counts by name to `mine`."""
+    for name, n in theirs.items():
+        mine[name] = mine.get(name, 0) + n
+
+
+def counts_to_json(counts: Counts) -> str:
+    """Return the counts as one line of JSON."""
+    return json.dumps(asdict(counts))
+
+
+def counts_from_json(text: str) -> Counts:
+    """Read what `counts_to_json` wrote."""
+    values = json.loads(text)
+    return Counts(**{f.name: values[f.name] for f in fields(Counts)})
+
+
+def _check_label(config: Config, total: Counts, n_kept: int) -> None:
+    _check_classes(config, total, n_kept)
+    if not total.label_missing:
+        return
+    n, rule = total.label_missing, f"{{name: no {config.label}, drop: '\"{config.label}\" IS NULL'}}"
+    several = config.task == "multilabel_classification"
+    no_class = "; if an empty field means a row without any class, set label_empty: no_class" if several else ""
+    if n == n_kept:
+        raise DataError(
+            f"{config.data.input}: label '{config.label}' has no value in any of the {n_kept} rows that are kept",
+            hint="check the column named by `label`",
+        )
+    raise DataError(
+        f"{config.data.input}: label '{config.label}' is missing in {n} of {n_kept} kept rows; expected a value in every row",
+        hint=f"if these rows may go, say so by a rule under data.rules: {rule}{no_class}",
+    )
+
+
+def _check_classes(config: Config, total: Counts, n_kept: int) -> None:
+    if not total.label_unknown:
+        return
+    worst = sorted(total.label_unknown.items(), key=lambda item: (-item[1], item[0]))
+    (value, n), n_more = worst[0], sum(n for _, n in worst[1:]) + total.label_unknown_more
+    others = f", and other texts in {n_more}" if n_more else ""
+    raise DataError(
+        f"{config.data.input}: label '{config.label}': received '{value}' in {n} of {n_kept} kept rows{others}; "
+        f"expected one of the classes {', '.join(config.class_names)}{did_you_mean(value, config.class_names)}",
+        hint="mend the rows, name the class under `classes`, or drop the rows by a rule under data.rules",
+    )
+
+
+def _check_weight(config: Config, total: Counts, n_kept: int) -> None:
+    if config.weight is None or not n_kept:
+        return
+    where, rule = f"{config.data.input}: weight '{config.weight}'", f"drop: '\"{config.weight}\" IS NULL'"
+    if total.weight_missing:
+        raise DataError(
+            f"{where} is missing or not finite in {total.weight_missing} of {n_kept} kept rows; expected a number in every row",
+            hint=f"write 1 where a row counts once, or drop such rows by a rule under data.rules: {{name: no weight, {rule}}}",
+        )
+    if total.weight_negative:
+        raise DataError(
+            f"{where} is negative in {total.weight_negative} of {n_kept} kept rows; expected 0 or more",
+            hint="mend the rows, or drop them by a rule under data.rules",
+        )
+    empty = [split for split, weight in total.weights.items() if total.splits[split] and not weight]
+    if empty:
+        raise DataError(f"{where} is 0 in every row of split '{empty[0]}'; expected a row that counts", hint="look at the column")
+
+
+def _check_features(config: Config, total: Counts, n_kept: int) -> None:
+    empty = [name for name in config.features.column_types() if n_kept and not total.present.get(name)]
+    if not empty:
+        return
+    groups = (*config.features.groups().items(), ("custom", config.features.custom))
+    keys = [f"features.{group}.{name}" for name in empty for group, members in groups if name in members]
+    columns = f"column '{empty[0]}' has" if len(empty) == 1 else f"columns {', '.join(repr(name) for name in empty)} have"
+    raise DataError(
+        f"{config.data.input}: {columns} no value in any of the {n_kept} rows that are kept; expected at least one",
+        hint=f"mend the data or the name, or take out {', '.join(keys)}",
+    )
