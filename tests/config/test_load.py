@@ -21,7 +21,7 @@ evaluation:
 """
 TOP = (
     "anomalies, code, data, env, evaluation, features, key, label, model, n_classes, name, pipeline, push, root, schema, task, "
-    "training"
+    "training, tuner"
 )
 
 
@@ -54,12 +54,13 @@ def test_the_good_config_is_good() -> None:
         (GOOD + "traning: {}\n", f"eta.yaml:10: traning: unknown key; known: {TOP}; did you mean 'training'?"),
         (
             GOOD + "training:\n  epochs: 1\n  epoch: 3\n",
-            "eta.yaml:12: training.epoch: unknown key; known: batch_size, epochs, eval_batch_size, seed; did you mean 'epochs'?",
+            "eta.yaml:12: training.epoch: unknown key; known: batch_size, checkpoint_every, early_stopping, "
+            "epochs, eval_batch_size, seed; did you mean 'epochs'?",
         ),
         (
             GOOD + "model:\n  optimizer:\n    learnin_rate: 1\n",
-            "eta.yaml:12: model.optimizer.learnin_rate: unknown key; known: ema, learning_rate, name, schedule, warmup, "
-            "weight_decay; did you mean 'learning_rate'?",
+            "eta.yaml:12: model.optimizer.learnin_rate: unknown key; known: decay_rate, ema, factor, learning_rate, name, "
+            "patience, schedule, warmup, weight_decay; did you mean 'learning_rate'?",
         ),
         (
             GOOD.replace("dense: [miles]", "dense:\n    miles:\n      imput: mean"),
@@ -105,7 +106,8 @@ def test_unknown_key_at_every_depth(text: str, message: str) -> None:
         (GOOD + "training: {epochs: 0}\n", "eta.yaml:10: training.epochs: input should be greater than 0; received 0"),
         (
             GOOD + "training:\n",
-            "eta.yaml:10: training: expected keys and values with any of batch_size, epochs, eval_batch_size, seed; "
+            "eta.yaml:10: training: expected keys and values with any of batch_size, checkpoint_every, "
+            "early_stopping, epochs, eval_batch_size, seed; "
             "received nothing",
         ),
         (
@@ -284,7 +286,8 @@ def test_set_reaches_nested_keys_lists_and_whole_sections() -> None:
         ),
         (
             "training.epoch=3",
-            "--set training.epoch=3: training.epoch: unknown key; known: batch_size, epochs, eval_batch_size, seed; "
+            "--set training.epoch=3: training.epoch: unknown key; known: batch_size, checkpoint_every, "
+            "early_stopping, epochs, eval_batch_size, seed; "
             "did you mean 'epochs'?",
         ),
         ("training.epochs=x", "--set training.epochs=x: training.epochs: expected a whole number; received 'x'"),

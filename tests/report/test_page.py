@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 from conftest import Project, waze_tfx
 
-SECTIONS = ["verdict", "graph", "data", "anomalies", "drift", "transforms", "training", "metrics", "calibration", "lineage"]
+SECTIONS = [
+    "verdict",
+    "graph",
+    "data",
+    "anomalies",
+    "drift",
+    "transforms",
+    "tuner",
+    "training",
+    "metrics",
+    "calibration",
+    "lineage",
+]
 SECTIONS += ["environment"]
 LIMIT_S = 1.0
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -81,7 +93,10 @@ def html(folder: Path) -> str:
 def test_a_run_leaves_a_report_with_every_section_filled(html: str) -> None:
     assert checked(html).ids == SECTIONS
     absent = re.findall(r'<p class="absent">(.*?)</p>', html)
-    assert absent == ["There is no earlier run of this pipeline whose StatisticsGen can be compared with."]
+    assert absent == [
+        "There is no earlier run of this pipeline whose StatisticsGen can be compared with.",
+        "There is no tuner in the config: no settings were searched.",
+    ]
 
 
 def test_what_it_says_is_what_the_artifacts_say(html: str, folder: Path) -> None:
