@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PREPROCESSING_FN = "waze_data_tfx.features.entry.preprocessing_fn"
 RUN_FN = "waze_data_tfx.training.run.run_fn"
+TUNER_FN = "waze_data_tfx.training.tune.tuner_fn"
+LEARNING = ("training", "models", "features/inputs.py", "usercode.py", "config/names.py", "config/tuner.py", "config/view.py")
 THIS = "pipelines/supervised.py"  # how a node is wired and parametrized is part of its key
 
 
@@ -49,11 +51,12 @@ def nodes(config: Config) -> tuple[Node, ...]:
             library=(THIS, "components/transform", "features", "usercode.py", "config/names.py", "config/view.py"),
             user_code=(code.features,) if code.features else (),
         ),
+        *_tuner(config, ("Transform", schema_id, "ExampleValidator")),
         Node(
             "Trainer",
-            ("Transform", schema_id, "ExampleValidator"),
+            ("Transform", schema_id, "ExampleValidator", *(("Tuner",) if config.tuner else ())),
             settings=view.settings(config, view.FOR_MODEL),
-            library=(THIS, "training", "models", "features/inputs.py", "usercode.py", "config/names.py", "config/view.py"),
+            library=(THIS, *LEARNING),
             user_code=(code.model,) if code.model else (),
         ),
         Node("Resolver", ("Trainer",), settings={"baseline": config.evaluation.baseline}, resolves_baseline=True),
@@ -84,6 +87,20 @@ def nodes(config: Config) -> tuple[Node, ...]:
             pushes=True,
             settings={"push": _dump(config.push)},
             library=(THIS, "components/pusher", "versions.py"),
+        ),
+    )
+
+
+def _tuner(config: Config, upstream: tuple[str, ...]) -> tuple[Node, ...]:
+    if config.tuner is None:
+        return ()
+    return (
+        Node(
+            "Tuner",
+            upstream,
+            settings={**view.settings(config, view.FOR_MODEL), "tuner": _dump(config.tuner)},
+            library=(THIS, "components/tuner", *LEARNING),
+            user_code=(config.code.model,) if config.code.model else (),
         ),
     )
 
@@ -133,15 +150,22 @@ def _components(config: Config, data_fingerprint: str) -> "list[BaseNode]":
     schema = schema_gen.outputs["schema"]
     validator = tfx_components.ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
     transform = Transform(examples=examples, schema=schema, preprocessing_fn=PREPROCESSING_FN, custom_config={"config": text})
-    trainer = tfx_components.Trainer(
-        run_fn=RUN_FN,
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        schema=schema,
-        train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
-        custom_config={"config": text},
-    )
+    learning: dict[str, Any] = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "schema": schema,
+        "train_args": trainer_pb2.TrainArgs(splits=["train"]),
+        "eval_args": trainer_pb2.EvalArgs(splits=["eval"]),
+        "custom_config": {"config": text},
+    }
+    tuners: list[Any] = []
+    if config.tuner:
+        from waze_data_tfx.components.tuner import Tuner
+
+        tuners = [Tuner(tuner_fn=TUNER_FN, **learning)]
+        tuners[0].add_upstream_node(validator)
+    best = tuners[0].outputs["best_hyperparameters"] if tuners else None
+    trainer = tfx_components.Trainer(run_fn=RUN_FN, hyperparameters=best, **learning)
     trainer.add_upstream_node(validator)
     resolver = Resolver(
         strategy_class=NewestBlessingStrategy,
@@ -158,7 +182,7 @@ def _components(config: Config, data_fingerprint: str) -> "list[BaseNode]":
         infra_blessing=infra_validator.outputs["blessing"],
         custom_config={"config": text},
     )
-    before = [example_gen, statistics_gen, schema_gen, validator, transform]
+    before = [example_gen, statistics_gen, schema_gen, validator, transform, *tuners]
     return [*before, trainer, resolver, evaluator, infra_validator, pusher]
 
 

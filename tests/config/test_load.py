@@ -58,8 +58,8 @@ def test_the_good_config_is_good() -> None:
         ),
         (
             GOOD + "model:\n  optimizer:\n    learnin_rate: 1\n",
-            "eta.yaml:12: model.optimizer.learnin_rate: unknown key; known: ema, learning_rate, name, schedule, warmup, "
-            "weight_decay; did you mean 'learning_rate'?",
+            "eta.yaml:12: model.optimizer.learnin_rate: unknown key; known: decay_rate, ema, factor, learning_rate, name, "
+            "patience, schedule, warmup, weight_decay; did you mean 'learning_rate'?",
         ),
         (
             GOOD.replace("dense: [miles]", "dense:\n    miles:\n      imput: mean"),

@@ -72,7 +72,6 @@ def test_embedding_dim_of_the_config_wins():
         ({"loss": "huberr"}, "model.loss: unknown loss 'huberr'.*did you mean 'huber'"),
         ({"metrics": ["maee"]}, "model.metrics: unknown metric 'maee'.*did you mean 'mae'"),
         ({"activation": "rellu"}, "model.activation: unknown activation 'rellu'.*did you mean 'relu'"),
-        ({"optimizer": {"weight_decay": 0.1}}, "model.optimizer.weight_decay: only adamw uses it; received optimizer 'adam'"),
     ],
 )
 def test_wrong_settings_are_named(model, message):

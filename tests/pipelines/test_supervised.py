@@ -12,6 +12,7 @@ from waze_data_tfx.config import Config, load
 from waze_data_tfx.pipelines.graph import Node, ordered
 from waze_data_tfx.pipelines.supervised import nodes
 
+TUNED = ["tuner.parameters={model.dropout: {min: 0, max: 0.5}}"]
 TAXI = REPOSITORY / "configs" / "taxi.yaml"
 COMPILED = """
 import json, sys
@@ -52,21 +53,26 @@ def inferred() -> Config:
     return load(TAXI, sets=["schema.file="]).config
 
 
+def tuned() -> Config:
+    return load(TAXI, sets=TUNED).config
+
+
 @pytest.fixture(scope="module")
 def compiled() -> dict[str, Any]:
-    configs = {"curated": curated(), "inferred": inferred()}
+    configs = {"curated": curated(), "inferred": inferred(), "tuned": tuned()}
     text = json.dumps({name: config.model_dump_json(by_alias=True) for name, config in configs.items()})
     done = subprocess.run([sys.executable, "-c", COMPILED], input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize(("name", "config"), [("curated", curated), ("inferred", inferred)])
+@pytest.mark.parametrize(("name", "config"), [("curated", curated), ("inferred", inferred), ("tuned", tuned)])
 def test_the_description_is_the_graph_that_tfx_runs(compiled: dict[str, Any], name: str, config: Any) -> None:
     described = ordered(nodes(config()))
     assert compiled[name]["upstream"] == {id_: sorted(node.upstream) for id_, node in described.items()}
-    schema_gen = {"curated": "ImportSchemaGen", "inferred": "SchemaGen"}[name]
-    assert set(described) == {
+    schema_gen = "SchemaGen" if name == "inferred" else "ImportSchemaGen"
+    assert ("Tuner" in described) == (name == "tuned")
+    assert set(described) - {"Tuner"} == {
         "ExampleGen", "StatisticsGen", schema_gen, "ExampleValidator", "Transform", "Trainer", "Resolver", "Evaluator",
         "InfraValidator", "Pusher",
     }  # fmt: skip
@@ -127,6 +133,21 @@ def by_id(*sets: str) -> dict[str, Node]:
 def test_a_setting_reaches_only_the_nodes_that_it_matters_to(set_: str, touched: set[str]) -> None:
     before, after = by_id(), by_id(set_)
     assert {id_ for id_, node in after.items() if node.settings != before[id_].settings} == touched
+
+
+@pytest.mark.parametrize(
+    ("set_", "touched"),
+    [
+        ("tuner.max_trials=3", {"Tuner"}),
+        ("training.batch_size=64", {"Tuner", "Trainer"}),
+        ("evaluation.metrics.0.upper_bound=9", {"Evaluator"}),
+    ],
+)
+def test_a_search_is_made_again_only_for_what_matters_to_it(set_: str, touched: set[str]) -> None:
+    before, after = ordered(nodes(tuned())), ordered(nodes(load(TAXI, sets=[*TUNED, set_]).config))
+    assert {id_ for id_, node in after.items() if node.settings != before[id_].settings} == touched
+    assert "Tuner" in after["Trainer"].upstream
+    assert after["Tuner"].user_code == after["Trainer"].user_code
 
 
 def test_code_and_data_reach_the_nodes_that_read_them() -> None:

@@ -70,7 +70,9 @@ def test_absent_with_its_reason(tmp_path: Path, change: dict, reason: str) -> No
 def test_interval_of_a_rate_is_of_the_rows_that_it_is_a_share_of() -> None:
     # 40 rows of label 0, of which 10 get 0.9 (wrong), and 20 of label 1: the rate is 10 / 40
     labels, values = [0] * 40 + [1] * 20, [0.9] * 10 + [0.1] * 30 + [0.9] * 20
-    rows = quality.Rows("binary_classification", 60, _array(labels), {"candidate": _array(values).reshape(-1, 1)}, {})
+    rows = quality.Rows(
+        "binary_classification", 60, _array(labels), {"candidate": _array(values).reshape(-1, 1)}, {}, _array([1] * 60)
+    )
     low, high = quality.interval(rows, "false_positive_rate@0.5", "candidate", "", 0.25, 60)
     half = 1.96 * (0.25 * 0.75 * 40 / 39) ** 0.5 / 40**0.5  # standard deviation with n - 1, over the root of 40 rows
     assert (low, high) == pytest.approx((0.25 - half, 0.25 + half))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import Project, waze_tfx
 
-SECTIONS = ["verdict", "graph", "data", "anomalies", "drift", "transforms", "training", "metrics"]
+SECTIONS = ["verdict", "graph", "data", "anomalies", "drift", "transforms", "tuner", "training", "metrics"]
 SECTIONS += ["fairness", "calibration", "serving", "lineage", "environment"]
 LIMIT_S = 1.0
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -83,6 +83,7 @@ def test_a_run_leaves_a_report_with_every_section_filled(html: str) -> None:
     absent = re.findall(r'<p class="absent">(.*?)</p>', html)
     assert absent == [
         "There is no earlier run of this pipeline whose StatisticsGen can be compared with.",
+        "There is no tuner in the config: no settings were searched.",
         "Rates of false and true decisions need a binary label; the task is regression.",
     ]
 

@@ -12,10 +12,11 @@ from .feature_problems import feature_problems
 from .label_problems import label_problems
 from .model_problems import problems_in_config
 from .schema import Config
+from .tuner_problems import tuner_problems
 
 
-def problems_of(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield (dotted key, what is wrong) of everything in the config that does not fit the rest."""
+def problems_of(config: Config) -> Iterator[tuple[str | tuple[str | int, ...], str]]:
+    """Yield (dotted key or its parts, what is wrong) of everything in the config that does not fit the rest."""
     yield from feature_problems(config.features, config.label)
     if config.features.custom and not config.code.features:
         yield "features.custom", "only a preprocessing_fn reads these; received no code.features"
@@ -23,6 +24,8 @@ def problems_of(config: Config) -> Iterator[tuple[str, str]]:
     yield from _name_problems(config)
     yield from label_problems(config)
     yield from problems_in_config(config)
+    yield from _training_problems(config)
+    yield from tuner_problems(config)
     yield from _slice_problems(config)
     yield from _metric_problems(config)
 
@@ -56,6 +59,29 @@ def _twice(named: Iterable[tuple[str, str]], what: str, remedy: str) -> Iterator
         if name in first:
             yield key, f"makes the {what} '{name}', and so does {first[name]}; {remedy}"
         first.setdefault(name, key)
+
+
+def _training_problems(config: Config) -> Iterator[tuple[str, str]]:
+    optimizer, stopping = config.model.optimizer, config.training.early_stopping
+    only = {"warmup": "cosine", "decay_rate": "exponential", "factor": "plateau", "patience": "plateau"}
+    for name, schedule in only.items():
+        if getattr(optimizer, name) and optimizer.schedule != schedule:
+            yield (
+                f"model.optimizer.{name}",
+                f"only schedule {schedule} uses it; received schedule '{optimizer.schedule}'; "
+                f"set model.optimizer.schedule: {schedule}, or take it out",
+            )
+    if optimizer.weight_decay and optimizer.name != "adamw":
+        yield (
+            "model.optimizer.weight_decay",
+            f"only adamw uses it; received optimizer '{optimizer.name}'; set model.optimizer.name: adamw, or weight_decay: 0",
+        )
+    if optimizer.ema is not None and stopping is not None and stopping.restore_best:
+        yield (
+            "training.early_stopping.restore_best",
+            "the best epoch's own weights would take the place of the average that model.optimizer.ema asks for; "
+            "set restore_best: false, or take out ema",
+        )
 
 
 def _slice_problems(config: Config) -> Iterator[tuple[str, str]]:

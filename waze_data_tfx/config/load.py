@@ -183,18 +183,26 @@ def _merge(base: Any, over: Any, key: Key = ()) -> Any:
     return {**base, **{k: _merge(base[k], v, (*key, k)) if k in base else v for k, v in over.items()}}
 
 
-def _problems(error: ValidationError, positions: dict[Key, str]) -> Iterator[str]:
+def described(error: ValidationError) -> Iterator[tuple[Key, str]]:
+    """Yield (key, what is wrong with it, in a person's words) of everything that pydantic or `consistency` found."""
     for detail in error.errors():
         inner = detail.get("ctx", {}).get("error")
         if isinstance(inner, Inconsistent):
-            for dotted, what in inner.problems:
-                key = tuple(int(p) if p.isdigit() else p for p in dotted.split("."))
-                yield f"{_position(positions, key)}: {dotted}: {what}"
+            yield from ((_parts(key) if isinstance(key, str) else key, what) for key, what in inner.problems)
             continue
         key = tuple(part for part in detail["loc"] if part != "[key]")
         if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
             continue  # pydantic counts only the items without a problem, and those are named
-        yield f"{_position(positions, key)}: {_dotted(key) or 'config'}: {_describe(detail, key)}"
+        yield key, _describe(detail, key)
+
+
+def _problems(error: ValidationError, positions: dict[Key, str]) -> Iterator[str]:
+    for key, what in described(error):
+        yield f"{_position(positions, key)}: {_dotted(key) or 'config'}: {what}"
+
+
+def _parts(dotted: str) -> Key:
+    return tuple(int(part) if part.isdigit() else part for part in dotted.split("."))
 
 
 def _describe(detail: Any, key: Key) -> str:
@@ -235,7 +243,9 @@ def _fields_at(key: Key) -> list[str]:
 def _inside(annotation: Any, part: str | int) -> Any:
     """Return the type of the value under `part` of a Section, a `dict[str, Section]` or a `tuple[Section, ...]`."""
     if _is_section(annotation):
-        return next((f.annotation for n, f in annotation.model_fields.items() if (f.alias or n) == part), None)
+        found = next((f.annotation for n, f in annotation.model_fields.items() if (f.alias or n) == part), None)
+        optional = [arg for arg in get_args(found) if _is_section(arg)] if type(None) in get_args(found) else []
+        return optional[0] if optional else found
     return next((arg for arg in get_args(annotation) if _is_section(arg)), None)
 
 

@@ -32,10 +32,23 @@ class Optimizer(Section):
 
     name: Annotated[Literal["adam", "adamw", "sgd", "rmsprop", "adagrad"], Field(description="Keras optimizer.")] = "adam"
     learning_rate: Annotated[float, Field(gt=0, description="Initial learning rate.")] = 0.001
-    schedule: Annotated[Literal["constant", "cosine"], Field(description="cosine: decays to zero over all steps.")] = "constant"
+    schedule: Annotated[
+        Literal["constant", "cosine", "exponential", "plateau"],
+        Field(description="cosine: to zero over all epochs; exponential: by decay_rate per epoch; plateau: by factor."),
+    ] = "constant"
     warmup: Annotated[
         float, Field(ge=0, lt=1, description="Share of the steps over which the rate first rises from 0; cosine only.")
     ] = 0.0
+    decay_rate: Annotated[
+        float | None, Field(gt=0, lt=1, description="Multiplies the rate once per epoch; exponential only; default: 0.95.")
+    ] = None
+    factor: Annotated[
+        float | None,
+        Field(gt=0, lt=1, description="Multiplies the rate when val_loss no longer improves; plateau only; default: 0.5."),
+    ] = None
+    patience: Annotated[
+        PositiveInt | None, Field(description="Epochs without improvement of val_loss; plateau only; default: 3.")
+    ] = None
     weight_decay: Annotated[float, Field(ge=0, description="Decoupled weight decay; adamw only.")] = 0.0
     ema: Annotated[Fraction | None, Field(description="Momentum of an exponential moving average of the weights.")] = None
 

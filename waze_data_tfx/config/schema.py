@@ -19,6 +19,7 @@ from .model import Model
 from .push import Push
 from .section import Column, ColumnType, Section, Task
 from .training import Training
+from .tuner import Tuner
 
 
 class Config(Section):
@@ -65,6 +66,7 @@ class Config(Section):
     code: Annotated[Code, Field(description="Your Python files.")] = Code()
     model: Annotated[Model, Field(description="The model.")] = Model()
     training: Annotated[Training, Field(description="How it learns.")] = Training()
+    tuner: Annotated[Tuner | None, Field(description="A search for better settings before the training; default: none.")] = None
     evaluation: Annotated[Evaluation, Field(description="The gate.")]
     infra_validation: Annotated[
         InfraValidation, Field(description="What loading and answering may cost in a process of its own.")
@@ -127,7 +129,7 @@ class Config(Section):
 class Inconsistent(ValueError):
     """Settings that are each valid and do not fit each other."""
 
-    def __init__(self, problems: list[tuple[str, str]]) -> None:
-        """Hold `problems`: (dotted key, what is wrong)."""
-        super().__init__("; ".join(f"{key}: {what}" for key, what in problems))
+    def __init__(self, problems: list[tuple[str | tuple[str | int, ...], str]]) -> None:
+        """Hold `problems`: (dotted key, or its parts where one of them holds dots; what is wrong)."""
+        super().__init__("; ".join(f"{k if isinstance(k, str) else '.'.join(map(str, k))}: {what}" for k, what in problems))
         self.problems = problems

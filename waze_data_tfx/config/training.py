@@ -6,18 +6,34 @@ One part of the config, put together by `schema`; imports nothing heavy. Never r
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, field_validator
 
 from .section import Section
+
+
+class EarlyStopping(Section):
+    """When training ends before its last epoch, and which epoch's weights are kept."""
+
+    monitor: Annotated[str, Field(description="Measure of an epoch, such as val_loss or val_auc.")] = "val_loss"
+    patience: Annotated[PositiveInt, Field(description="Epochs without improvement after which training stops.")] = 5
+    min_delta: Annotated[float, Field(ge=0, description="A smaller change is no improvement; in the measure's unit.")] = 0.0
+    restore_best: Annotated[bool, Field(description="Keep the weights of the best epoch; false: of the last one.")] = True
 
 
 class Training(Section):
     """How long and in what portions the model learns."""
 
-    epochs: Annotated[PositiveInt, Field(description="Passes over the training split.")] = 10
+    epochs: Annotated[PositiveInt, Field(description="Passes over the training split; with early_stopping, at most.")] = 10
     batch_size: Annotated[PositiveInt, Field(description="Rows per step.")] = 256
     eval_batch_size: Annotated[PositiveInt, Field(description="Rows per step of validation.")] = 1024
-    seed: Annotated[int, Field(ge=0, description="Seed of weights and shuffling.")] = 1
+    seed: Annotated[int, Field(ge=0, description="Seed of weights, shuffling and the tuner's search.")] = 1
+    early_stopping: Annotated[
+        EarlyStopping | None, Field(description="Stop when a measure no longer improves; a number is the patience; null: never.")
+    ] = None
+    checkpoint_every: Annotated[
+        NonNegativeInt | None,
+        Field(description="Epochs between checkpoints, for going on after a kill; 0: none; default: at most one a minute."),
+    ] = None
     class_weights: Annotated[
         Literal["balanced"] | dict[str, NonNegativeFloat] | None,
         Field(
@@ -25,6 +41,11 @@ class Training(Section):
             "balanced: rows / (classes * rows of the class), counted in the training split."
         ),
     ] = None
+
+    @field_validator("early_stopping", mode="before", json_schema_input_type=EarlyStopping | PositiveInt | None)
+    @classmethod
+    def _patience_alone(cls, value: Any) -> Any:
+        return {"patience": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
     @field_validator("class_weights", mode="before")
     @classmethod

@@ -7,12 +7,12 @@ from typing import Any
 
 from waze_data_tfx.config.model import Optimizer
 from waze_data_tfx.config.schema import Config
-from waze_data_tfx.errors import UserError
 
 from .building import library_of
 from .heads import loss_of
 from .names import check_loss, check_metric
 
+DECAY_RATE = 0.95
 _OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop", "adagrad": "Adagrad"}
 
 
@@ -22,7 +22,7 @@ def compile_model(model: Any, config: Config, n_steps: int, *, steps_per_executi
     Args:
         model: keras.Model or tf_keras.Model.
         config: `model` and `task` are read.
-        n_steps: steps of the whole training, over which the schedule decays.
+        n_steps: steps of all configured epochs, over which the schedule decays; early stopping ends it on the way.
         steps_per_execution: steps that one call of the training function runs.
 
     Raises:
@@ -54,20 +54,18 @@ def is_compiled(model: Any) -> bool:
 def build_optimizer(config: Config, n_steps: int, library: Any) -> Any:
     """Return the optimizer of the Keras generation `library`.
 
-    Raises:
-        UserError: weight_decay with an optimizer other than adamw.
+    A plateau's rate is a constant here; the callback of `training` lowers it.
     """
     settings = config.model.optimizer
     options: dict[str, Any] = {"learning_rate": settings.learning_rate}
     if settings.schedule == "cosine":
         options["learning_rate"] = _cosine(settings, max(1, n_steps), library)
+    elif settings.schedule == "exponential":
+        options["learning_rate"] = library.optimizers.schedules.ExponentialDecay(
+            settings.learning_rate, max(1.0, n_steps / config.training.epochs), settings.decay_rate or DECAY_RATE
+        )
     if settings.name == "adamw":
         options["weight_decay"] = settings.weight_decay
-    elif settings.weight_decay:
-        raise UserError(
-            f"model.optimizer.weight_decay: only adamw uses it; received optimizer '{settings.name}'",
-            hint="set model.optimizer.name: adamw, or weight_decay: 0",
-        )
     if settings.ema is not None:
         options |= {"use_ema": True, "ema_momentum": settings.ema}
     return getattr(library.optimizers, _OPTIMIZERS[settings.name])(**options)

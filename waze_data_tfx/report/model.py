@@ -31,6 +31,7 @@ class Training:
     record: dict[str, Any]
     curves: list[tuple[str, Markup]]
     label_scale: float
+    kept_epoch: int
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def training(source: Source) -> Training:
     """Return the training record and its curves."""
     record = read_training(source)
     curves = [(name, charts.lines(name, series, "epoch")) for name, series in curves_of(record).items()]
-    return Training(record, curves, source.config.model.label_scale)
+    return Training(record, curves, source.config.model.label_scale, record.get("kept_epoch", len(record["epochs"])))
 
 
 def infra(source: Source) -> Infra:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..evaluation.verdict import Verdict
 from ..history.record import Run, write_text
 from . import data, fairness, lineage, model, transforms
+from . import search as searching
 from .numbers import duration, number, share, signed
 from .source import Section, Source, open_source, section
 
@@ -39,6 +40,7 @@ class Page:
     anomalies: Section[dict[str, list[str]]]
     drift: Section[data.Drift]
     transforms: Section[transforms.Transforms]
+    search: Section[searching.Search]
     training: Section[model.Training]
     metrics: Section[model.Metrics]
     fairness: Section[fairness.Fairness]
@@ -77,6 +79,7 @@ def build(source: Source) -> Page:
         anomalies=section(data.anomalies, source),
         drift=section(data.drift, source),
         transforms=section(transforms.transforms, source),
+        search=section(searching.search, source),
         training=section(model.training, source),
         metrics=section(model.metrics, source),
         fairness=section(fairness.fairness, source),

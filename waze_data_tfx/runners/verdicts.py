@@ -34,6 +34,8 @@ def read(node: str, execution: Execution, config: Config, run: Run) -> Outcome:
     """Return what this execution's artifacts mean."""
     if node == "ExampleGen":
         return Outcome(_rows(execution))
+    if node == "Tuner":
+        return Outcome(_search(execution))
     if node == "Trainer":
         return Outcome(_training(execution))
     if node == "ExampleValidator":
@@ -56,13 +58,28 @@ def _rows(execution: Execution) -> str:
     return f"{rows['rows_read']:,} rows: {splits}" + (f"; dropped: {dropped}" if dropped else "")
 
 
+def _search(execution: Execution) -> str:
+    """Say how many trials there were and what the best one had."""
+    [artifact] = execution.outputs["tuner_results"]
+    search = json.loads((Path(artifact.uri) / "trials.json").read_text(encoding="utf-8"))
+    done = [t for t in search["trials"] if t["score"] is not None]
+    best = (min if search["direction"] == "min" else max)(done, key=lambda t: t["score"])
+    values = ", ".join(f"{key} {v:.4g}" if isinstance(v, float) else f"{key} {v}" for key, v in best["values"].items())
+    n, n_failed = len(search["trials"]), len(search["trials"]) - len(done)
+    failed = f" ({n_failed} failed)" if n_failed else ""
+    return f"{n} trial{'' if n == 1 else 's'}{failed}; best {search['objective']} {best['score']:.4g}: {values}"
+
+
 def _training(execution: Execution) -> str:
     """Say how large the model is and where its losses ended."""
     [artifact] = execution.outputs["model_run"]
     record = json.loads((Path(artifact.uri) / "training.json").read_text(encoding="utf-8"))
-    last = record["epochs"][-1]
-    losses = ", ".join(f"{name} {last[name]:.4g}" for name in ("loss", "val_loss") if name in last)
-    return f"{record['n_parameters']:,} parameters; {losses}"
+    n_epochs = len(record["epochs"])
+    kept = record.get("kept_epoch", n_epochs)
+    epoch = record["epochs"][kept - 1]
+    losses = ", ".join(f"{name} {epoch[name]:.4g}" for name in ("loss", "val_loss") if name in epoch)
+    which = f" (epoch {kept} of {n_epochs} kept)" if kept != n_epochs else ""
+    return f"{record['n_parameters']:,} parameters; {losses}{which}"
 
 
 def _anomalies(execution: Execution, config: Config) -> Outcome:

@@ -6,7 +6,7 @@ TensorFlow at the top.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,15 @@ def read_split(
             hint="loosen data.rules, or give the split a larger share in data.split.buckets",
         )
     return Split(name, files, spec, columns, n_rows, n_per_class)
+
+
+def sample(split: Split, n_rows: int, *, seed: int) -> Split:
+    """Return `n_rows` rows of the split, drawn at random, in memory."""
+    if split.columns is not None:
+        rows = np.random.default_rng(seed).choice(split.n_rows, n_rows, replace=False)
+        return replace(split, columns={name: values[rows] for name, values in split.columns.items()}, n_rows=n_rows)
+    records = _records(split.files).shuffle(_SHUFFLE_BUFFER, seed=seed).take(n_rows)
+    return replace(split, columns=_columns_of(records, split.spec), n_rows=n_rows)
 
 
 def check_labels(name: str, parts: Iterable[np.ndarray], config: Config) -> tuple[int, np.ndarray | None]:
@@ -240,5 +249,9 @@ def _label_batches(files: Iterable[str], spec: Mapping[str, Any], label: str) ->
 
 
 def _read_columns(files: Iterable[str], spec: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    parts = list(_records(files).batch(_PARSE_BATCH).map(_parser(spec)).as_numpy_iterator())
+    return _columns_of(_records(files), spec)
+
+
+def _columns_of(records: Any, spec: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    parts = list(records.batch(_PARSE_BATCH).map(_parser(spec)).as_numpy_iterator())
     return {name: np.concatenate([part[name] for part in parts]) for name in spec} if parts else {}

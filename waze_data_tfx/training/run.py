@@ -5,9 +5,10 @@ TensorFlow at the top.
 """
 
 import json
-import math
 import os
+import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,39 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from waze_data_tfx.config.schema import Config
-from waze_data_tfx.errors import DataError, UserCodeError, UserError
+from waze_data_tfx.config.tuner import applied, decoded
+from waze_data_tfx.errors import UserCodeError
 from waze_data_tfx.features.inputs import ModelInput, model_inputs
 from waze_data_tfx.models.building import build_model, check_outputs, feeder, library_of, origin
 from waze_data_tfx.models.compiling import compile_model, is_compiled
 from waze_data_tfx.usercode import located, said
 
+from . import callbacks
+from . import checkpoints as saving
+from .callbacks import NotFinite
 from .examples import Arrange, Split, batches, class_weights, n_steps, read_split
 from .export import export
 
 HISTORY_FILE = "training.json"
 _STEPS_PER_CALL = 64
 _STEPS_PER_CALL_AND_EPOCH = 512
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How a training went.
+
+    Attributes:
+        epochs: what each epoch measured, and its seconds.
+        kept_epoch: the epoch, counted from 1, whose weights the model has.
+        resumed_after: epochs that an interrupted training had done before.
+        seconds: of the fit.
+    """
+
+    epochs: list[dict[str, float]]
+    kept_epoch: int
+    resumed_after: int
+    seconds: float
 
 
 def run_fn(fn_args: Any) -> None:
@@ -37,31 +59,64 @@ def run_fn(fn_args: Any) -> None:
         UserCodeError: the model cannot be built or does not fit the task.
         UserError: a setting is wrong, or the loss became NaN.
     """
-    config = Config.model_validate_json(fn_args.custom_config["config"])
+    config, values = _tuned(fn_args)
     started = time.monotonic()
-    transformed = tft.TFTransformOutput(fn_args.transform_output)
-    inputs = model_inputs(transformed, config)
-    spec = transformed.transformed_feature_spec()
-    train, evaluation = (
-        read_split(name, files, spec, config) for name, files in (("train", fn_args.train_files), ("eval", fn_args.eval_files))
-    )
+    transformed, inputs, train, evaluation = read(fn_args, config)
     read_s = time.monotonic() - started
-    model, arrange = _model(inputs, train, config)
-    history, fit_s = _fit(model, arrange, train, evaluation, config)
+    checkpoints = saving.folder_of(config, fn_args.transform_output, fn_args.train_files, fn_args.eval_files)
+    model, arrange = make_model(inputs, train, config)
+    try:
+        fitted = fit(model, arrange, train, evaluation, config, checkpoints=checkpoints)
+    except NotFinite as error:
+        raise error.explained() from error
     started = time.monotonic()
     export(model, arrange, transformed, config, fn_args.serving_model_dir)
     record = {
-        "epochs": history,
+        "epochs": fitted.epochs,
+        "kept_epoch": fitted.kept_epoch,
+        "resumed_after": fitted.resumed_after,
+        "hyperparameters": values,
         "n_train_rows": train.n_rows,
         "n_eval_rows": evaluation.n_rows,
         "n_parameters": int(model.count_params()),
         "in_memory": train.columns is not None,
-        "seconds": {"read": read_s, "fit": fit_s, "export": time.monotonic() - started},
+        "seconds": {"read": read_s, "fit": fitted.seconds, "export": time.monotonic() - started},
     }
     _write_record(fn_args.model_run_dir, record)
+    if checkpoints is not None:
+        shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def _model(inputs: dict[str, ModelInput], train: Split, config: Config) -> tuple[Any, Arrange]:
+def read(fn_args: Any, config: Config) -> tuple[Any, dict[str, ModelInput], Split, Split]:
+    """Return the transform's output, the model's inputs, and the splits to learn from and to validate on.
+
+    Raises:
+        DataError: a split is empty or holds labels that cannot be learnt from.
+    """
+    transformed = tft.TFTransformOutput(fn_args.transform_output or fn_args.transform_graph_path)
+    spec = transformed.transformed_feature_spec()
+    train, evaluation = (
+        read_split(name, files, spec, config) for name, files in (("train", fn_args.train_files), ("eval", fn_args.eval_files))
+    )
+    return transformed, model_inputs(transformed, config), train, evaluation
+
+
+def _tuned(fn_args: Any) -> tuple[Config, dict[str, Any] | None]:
+    """Return the config, with the tuner's best values in their places if there was one, and those values."""
+    config = Config.model_validate_json(fn_args.custom_config["config"])
+    if config.tuner is None or not fn_args.hyperparameters:
+        return config, None
+    values = decoded(config.tuner, fn_args.hyperparameters["values"])
+    return applied(config, values), values
+
+
+def make_model(inputs: dict[str, ModelInput], train: Split, config: Config) -> tuple[Any, Arrange]:
+    """Return the config's model with seeded weights, checked on the first rows, and how it is fed.
+
+    Raises:
+        UserCodeError: it cannot be built or does not fit the task.
+        UserError: a setting is wrong.
+    """
     import keras
 
     keras.utils.set_random_seed(config.training.seed)
@@ -87,8 +142,15 @@ def _called(model: Any, inputs: Any, config: Config) -> Any:
     return output
 
 
-def _fit(model: Any, arrange: Arrange, train: Split, evaluation: Split, config: Config) -> tuple[list[dict[str, float]], float]:
-    """Fit; return what each epoch measured, and the seconds it all took."""
+def fit(
+    model: Any, arrange: Arrange, train: Split, evaluation: Split, config: Config, *, checkpoints: Path | None = None
+) -> Fitted:
+    """Fit the model; with a folder for checkpoints, go on from the one that is there.
+
+    Raises:
+        NotFinite: a loss became NaN or infinite.
+        UserError: a setting is wrong.
+    """
     training = config.training
     rank = 1 if config.task == "multiclass_classification" else len(model(_first_rows(train, config, arrange)).shape)
     by_class = class_weights(train, config)
@@ -101,60 +163,52 @@ def _fit(model: Any, arrange: Arrange, train: Split, evaluation: Split, config: 
     steps = n_steps(train, training.batch_size)
     # One call of the training function per epoch, and one iterator for all epochs: for small data both cost more than
     # the arithmetic. Keras overshoots an endless data set unless its steps are a multiple of steps_per_execution.
-    at_once = steps <= _STEPS_PER_CALL_AND_EPOCH and not is_compiled(model)
+    own_rate = is_compiled(model)  # the builder chose optimizer and rate
+    at_once = steps <= _STEPS_PER_CALL_AND_EPOCH and not own_rate
     compile_model(model, config, steps * training.epochs, steps_per_execution=steps if at_once else _STEPS_PER_CALL)
-    progress = _progress(library_of(model), config)
+    watching = _watching(model, config, checkpoints, own_rate=own_rate)
+    for _ in range(watching.n_done):
+        iter(learn)  # an epoch's order follows from how many iterators were made before
     started = time.monotonic()
     model.fit(
         learn.repeat() if at_once else learn,
         steps_per_epoch=steps if at_once else None,
         validation_data=check,
-        epochs=training.epochs,
+        initial_epoch=watching.n_done,
+        epochs=watching.n_done if watching.ended else training.epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[progress],
+        callbacks=watching.callbacks,
     )
-    return progress.epochs, time.monotonic() - started
+    kept = callbacks.kept_epoch(watching.stopping, watching.epochs)
+    return Fitted(watching.epochs, kept, watching.n_done, time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class _Watching:
+    """What watches a fit, and how far an interrupted one had come."""
+
+    epochs: list[dict[str, float]]
+    stopping: Any
+    callbacks: list[Any]
+    n_done: int = 0
+    ended: bool = False
+
+
+def _watching(model: Any, config: Config, checkpoints: Path | None, *, own_rate: bool) -> _Watching:
+    """Return the callbacks; the model, compiled, gets the state of the checkpoint if there is one."""
+    library, epochs = library_of(model), list[dict[str, float]]()
+    stopping = callbacks.early_stopping(library, config)
+    watchers = [w for w in (stopping, None if own_rate else callbacks.plateau(library, config)) if w is not None]
+    made = [callbacks.progress(library, config, epochs), *watchers]
+    if checkpoints is None:
+        return _Watching(epochs, stopping, made)
+    saver = saving.saver(library, config, checkpoints, epochs, watchers)
+    return _Watching(epochs, stopping, [*made, saver], *saver.restore(model))
 
 
 def _first_rows(train: Split, config: Config, arrange: Arrange) -> Any:
     return next(iter(batches(train, config, arrange, label_rank=1, batch_size=2, seed=None)))[0]
-
-
-def _progress(library: Any, config: Config) -> Any:
-    """Return a callback of the model's own Keras that prints a line per epoch, keeps it, and stops at a loss of NaN."""
-
-    class Progress(library.callbacks.Callback):
-        def __init__(self) -> None:
-            super().__init__()
-            self.epochs: list[dict[str, float]] = []
-            self._started = 0.0
-
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self._started = time.monotonic()
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            values = {name: float(value) for name, value in (logs or {}).items()}
-            _check_loss(values, epoch + 1)
-            self.epochs.append({**values, "seconds": time.monotonic() - self._started})
-            shown = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
-            print(f"epoch {epoch + 1}/{config.training.epochs}  {shown}", flush=True)
-
-    return Progress()
-
-
-def _check_loss(values: dict[str, float], epoch: int) -> None:
-    wrong = [name for name in ("loss", "val_loss") if name in values and not math.isfinite(values[name])]
-    if wrong == ["val_loss"]:
-        raise DataError(
-            f"training: val_loss is {values['val_loss']} after epoch {epoch}; expected a finite number",
-            hint="a feature of the eval split is NaN or infinite: impute it (features.impute), or lower the learning rate",
-        )
-    if wrong:
-        raise UserError(
-            f"training: the loss is {values['loss']} after epoch {epoch}; expected a finite number",
-            hint="lower model.optimizer.learning_rate, raise model.label_scale, or look for NaN in features of your own",
-        )
 
 
 def _write_record(directory: str, record: dict[str, Any]) -> None:
