@@ -1,3 +1,91 @@
-"""Config + preprocessing_fn + model builder -> a complete TFX pipeline."""
+"""Config + preprocessing_fn + model builder -> a complete TFX pipeline.
+
+Everything that a YAML config says can be said in Python with the names below: one class per section, one function per
+metric, and what the commands do. A name is imported when it is first used; none of them imports TensorFlow.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .commands import Result as Result
+    from .commands import change as change
+    from .commands import check as check
+    from .commands import compare as compare
+    from .commands import load as load
+    from .commands import plan as plan
+    from .commands import predict as predict
+    from .commands import run as run
+    from .commands import to_yaml as to_yaml
+    from .config.anomalies import Anomalies as Anomalies
+    from .config.data import Code as Code
+    from .config.data import Data as Data
+    from .config.data import Rule as Rule
+    from .config.data import SchemaSource as SchemaSource
+    from .config.data import Split as Split
+    from .config.env import Env as Env
+    from .config.env import Metadata as Metadata
+    from .config.evaluation import Evaluation as Evaluation
+    from .config.evaluation import MetricThreshold as MetricThreshold
+    from .config.evaluation import Slice as Slice
+    from .config.features import Bucket as Bucket
+    from .config.features import Category as Category
+    from .config.features import Cross as Cross
+    from .config.features import Dense as Dense
+    from .config.features import Features as Features
+    from .config.features import Geo as Geo
+    from .config.features import Hash as Hash
+    from .config.features import Sequence as Sequence
+    from .config.features import Text as Text
+    from .config.features import Time as Time
+    from .config.features import Vocabulary as Vocabulary
+    from .config.metrics import accuracy_metric as accuracy_metric
+    from .config.metrics import auc_metric as auc_metric
+    from .config.metrics import auc_pr_metric as auc_pr_metric
+    from .config.metrics import binary_crossentropy_metric as binary_crossentropy_metric
+    from .config.metrics import categorical_crossentropy_metric as categorical_crossentropy_metric
+    from .config.metrics import create_metric_spec as create_metric_spec
+    from .config.metrics import mae_metric as mae_metric
+    from .config.metrics import mape_metric as mape_metric
+    from .config.metrics import mse_metric as mse_metric
+    from .config.metrics import precision_metric as precision_metric
+    from .config.metrics import recall_metric as recall_metric
+    from .config.metrics import rmse_metric as rmse_metric
+    from .config.model import Model as Model
+    from .config.model import Optimizer as Optimizer
+    from .config.push import Push as Push
+    from .config.schema import Config as Config
+    from .config.training import Training as Training
 
 __version__ = "0.1.0"
+_HOMES = {
+    "commands": ("Result", "change", "check", "compare", "load", "plan", "predict", "run", "to_yaml"),
+    "config.anomalies": ("Anomalies",),
+    "config.data": ("Code", "Data", "Rule", "SchemaSource", "Split"),
+    "config.env": ("Env", "Metadata"),
+    "config.evaluation": ("Evaluation", "MetricThreshold", "Slice"),
+    "config.features": (
+        *("Bucket", "Category", "Cross", "Dense", "Features", "Geo", "Hash", "Sequence", "Text", "Time", "Vocabulary"),
+    ),
+    "config.metrics": (
+        *("accuracy_metric", "auc_metric", "auc_pr_metric", "binary_crossentropy_metric", "categorical_crossentropy_metric"),
+        *("create_metric_spec", "mae_metric", "mape_metric", "mse_metric", "precision_metric", "recall_metric", "rmse_metric"),
+    ),
+    "config.model": ("Model", "Optimizer"),
+    "config.push": ("Push",),
+    "config.schema": ("Config",),
+    "config.training": ("Training",),
+}
+"""What users import, by the module that holds it; the imports above say the same to editors, and a test holds both together."""
+__all__ = sorted(name for names in _HOMES.values() for name in names)
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

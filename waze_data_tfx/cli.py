@@ -125,15 +125,10 @@ def run(
     Exit codes: 0 pushed or a clean partial run, 1 failed, 2 your mistake, 3 refused or stopped by anomalies, 75 another
     run holds the root, 130 interrupted and resumable.
     """
-    from . import runners
+    from .commands import execute
     from .runners.cache import Selection
 
-    if resume and force:
-        raise errors.UserError("--resume --force: contradict each other; expected one of them")
-    loaded = _checked(config, env, sets)
-    runner = runners.get(loaded.config.env.runner)(loaded, env, quiet=as_json)
-    done = runner.run(Selection(start, end, force), resume=resume)
-    report = _write_report(done)
+    done, report = execute(_checked(config, env, sets), env, Selection(start, end, force), resume=resume, quiet=as_json)
     if as_json:
         from dataclasses import asdict
 
@@ -187,12 +182,10 @@ def show(name: RunName, config: OfConfig = None, as_json: AsJson = False) -> Non
         artifacts = {n: {k: [a.uri for a in v] for k, v in e.outputs.items()} for n, e in executions.items()}
         _print_json({**asdict(found), "artifacts": artifacts, **_verdicts_json(found.folder)})
         return
-    from .evaluation.verdict import Verdict
+    from .commands import INFRA_VERDICT, verdict_of
     from .report.text import print_run
 
-    paths = [found.folder / "verdict.json", found.folder / "infra_verdict.json"]
-    gate, infra = (Verdict.from_json(p.read_text("utf-8")) if p.is_file() else None for p in paths)
-    print_run(found, gate, executions, infra)
+    print_run(found, verdict_of(found.folder), executions, verdict_of(found.folder, INFRA_VERDICT))
 
 
 @app.command()
@@ -228,7 +221,7 @@ def predict(
 ) -> None:
     """Try the pushed model on rows of a file."""
     from .config import load
-    from .predict import predict_file
+    from .prediction import predict_file
 
     rows = predict_file(load(config, env=env, sets=sets or ()).config, input_file, version=version, limit=limit)
     if as_json:
@@ -302,24 +295,10 @@ def schema() -> None:
 
 def _checked(path: Path, env: str, sets: list[str] | None) -> Any:
     """Load a config and check what can be checked without running: columns, rules and the user's functions."""
+    from .commands import checked
     from .config import load
-    from .data.sources import check_columns
-    from .usercode import check_function
 
-    loaded = load(path, env=env, sets=sets or ())
-    problems = check_columns(loaded)
-    for file, function, n_args in (
-        (loaded.config.code.features, "preprocessing_fn", (1, 2)),
-        (loaded.config.code.model, "build_model", (2, 2)),
-    ):
-        if file:
-            try:
-                check_function(file, function, n_args)
-            except errors.UserCodeError as error:
-                problems.append(str(error))
-    if problems:
-        raise errors.ConfigError(problems)
-    return loaded
+    return checked(load(path, env=env, sets=sets or ()))
 
 
 def _roots(config: Path | None) -> list[Path]:
@@ -339,26 +318,13 @@ def _verdicts_json(folder: Path) -> dict[str, Any]:
     return {name: json.loads(path.read_text("utf-8")) if path.is_file() else None for name, path in paths.items()}
 
 
-def _write_report(run: Any) -> str:
-    """Write a run's report and return where, or why not: a report that fails changes nothing of how the run ended."""
-    from .history import environment
-    from .report import page
-
-    try:
-        environment.record(run.folder)
-        return str(page.write(run))
-    except Exception as error:  # noqa: BLE001  whatever is wrong with the page, the run has ended as it has
-        return f"not written: {type(error).__name__}: {error}"
-
-
 def _say_end(run: Any, config: Path) -> None:
-    from .evaluation.verdict import Verdict
+    from .commands import verdict_of
     from .report.text import print_verdict
 
-    path = run.folder / "verdict.json"
-    if path.is_file():
+    if verdict := verdict_of(run.folder):
         print()
-        print_verdict(Verdict.from_json(path.read_text("utf-8")))
+        print_verdict(verdict)
     print()
     if run.state == "done":
         pushed = f"; version {run.pushed_version} is pushed" if run.pushed_version else ""

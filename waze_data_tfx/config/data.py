@@ -4,10 +4,11 @@ One part of the config, put together by `schema`; imports nothing heavy. Never r
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
+from .functions import file_of
 from .section import Column, Fraction, Section
 
 
@@ -60,6 +61,13 @@ class Code(Section):
         Path | None, Field(description="File with preprocessing_fn(inputs) or preprocessing_fn(inputs, config).")
     ] = None
     model: Annotated[Path | None, Field(description="File with build_model(inputs, config) that returns a Keras model.")] = None
+
+    @field_validator("features", "model", mode="before")
+    @classmethod
+    def _file_of_function(cls, value: Any, info: ValidationInfo) -> Any:
+        """In Python the function itself may stand for its file."""
+        wanted = {"features": "preprocessing_fn", "model": "build_model"}[str(info.field_name)]
+        return file_of(value, wanted, str(info.field_name)) if callable(value) else value
 
 
 class SchemaSource(Section):

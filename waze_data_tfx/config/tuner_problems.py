@@ -101,10 +101,10 @@ def _range_problems(key: str, parameter: Parameter, tuner: Tuner) -> Iterator[Pr
 
 
 def _problems_with(config: Config, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    from .load import described
+    from .problems import described
 
     try:
         applied(config, values)
     except ValidationError as error:
-        for key, what in described(error):
+        for key, what in described(error, Config):
             yield ".".join(map(str, key)), what

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Literal, get_args
 
-from waze_data_tfx.config.load import Key, Loaded
+from waze_data_tfx.config.load import Loaded
+from waze_data_tfx.config.problems import Key
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.config.section import ColumnType
 from waze_data_tfx.errors import DataError, did_you_mean

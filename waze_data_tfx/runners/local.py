@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -339,7 +340,10 @@ class _Execution:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Let SIGTERM and a closed terminal end the run as Ctrl-C does."""
+        """Let SIGTERM and a closed terminal end the run as Ctrl-C does; a thread of a program of one's own gets no signals."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
 
         def interrupt(number: int, frame: FrameType | None) -> None:
             raise KeyboardInterrupt

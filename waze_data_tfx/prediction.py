@@ -25,8 +25,14 @@ if TYPE_CHECKING:
 TYPES: dict[str, ColumnType] = {"float32": "float", "int64": "int", "string": "string"}
 
 
-def predict_file(config: Config, file: Path, *, version: int | None, limit: int) -> list[dict[str, Any]]:
-    """Return for each of the first `limit` rows every output of the model's `serving_default`, then the row's columns.
+def predict_file(config: Config, file: Path, *, version: int | None, limit: int | None) -> list[dict[str, Any]]:
+    """Return for each row every output of the model's `serving_default`, then the row's columns.
+
+    Args:
+        config: of the pipeline that pushed the model.
+        file: CSV, Parquet or TFRecord.
+        version: pushed version; None: the current one.
+        limit: rows to predict, the first; None: all.
 
     Raises:
         UserError: nothing pushed yet, no such version or file.
@@ -55,6 +61,49 @@ def predict_file(config: Config, file: Path, *, version: int | None, limit: int)
         outputs = _predict(model, serialized)
     columns = {**outputs, **{name: values for name, values in batch.to_pydict().items() if name not in outputs}}
     return [{**{name: values[i] for name, values in columns.items()}, "version": number} for i in range(len(serialized))]
+
+
+def predict_rows(config: Config, rows: Any, *, version: int | None, limit: int | None) -> list[dict[str, Any]]:
+    """Return what `predict_file` does for rows in memory.
+
+    Args:
+        config: of the pipeline that pushed the model.
+        rows: a list of dicts, a dict of columns, or a pandas DataFrame.
+        version: pushed version; None: the current one.
+        limit: rows to predict; None: all.
+
+    Raises:
+        DataError: they are none of these, there are none, or they do not have the columns or types that the model reads.
+    """
+    import pyarrow.parquet as pq
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "rows")
+        pq.write_table(_table(rows), file)
+        plain = config.model_copy(update={"data": config.data.model_copy(update={"format": "parquet"})})
+        try:
+            return predict_file(plain, file, version=version, limit=limit)
+        except DataError as error:
+            raise DataError(error.message.replace(str(file), "rows"), hint=error.hint) from None
+
+
+def _table(rows: Any) -> "pa.Table":
+    import pyarrow as pa
+
+    try:
+        if isinstance(rows, list):
+            table = pa.Table.from_pylist(rows)
+        elif isinstance(rows, dict):
+            table = pa.table({name: list(values) for name, values in rows.items()})
+        else:
+            table = pa.Table.from_pandas(rows, preserve_index=False)
+    except (pa.ArrowException, AttributeError, TypeError, ValueError) as error:
+        raise DataError(
+            f"rows: expected a file, a list of dicts, a dict of columns or a DataFrame; received {type(rows).__name__} ({error})"
+        ) from error
+    if not table.num_rows:
+        raise DataError("rows: received none; expected at least one")
+    return table
 
 
 def _load(path: Path) -> Any:
@@ -90,14 +139,14 @@ def _shown(config: Config, file: Path, kind: Format, wanted: Mapping[str, Column
     return {name: types[name] for name in sorted(names) if present is None or name in present}
 
 
-def _rows(file: Path, kind: Format, types: Mapping[str, ColumnType], limit: int) -> "pa.RecordBatch":
+def _rows(file: Path, kind: Format, types: Mapping[str, ColumnType], limit: int | None) -> "pa.RecordBatch":
     import pyarrow as pa
 
     from .data.rows import parse, read_batches
 
     batches: list[pa.RecordBatch] = []
     for part in read_batches(file, kind, list(types)):
-        batches.append(part.slice(0, limit - sum(b.num_rows for b in batches)))
+        batches.append(part if limit is None else part.slice(0, limit - sum(b.num_rows for b in batches)))
         if sum(b.num_rows for b in batches) == limit:
             break
     if not batches:

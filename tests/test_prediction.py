@@ -10,7 +10,7 @@ from waze_data_tfx import versions
 from waze_data_tfx.config import Config
 from waze_data_tfx.config.features import Features
 from waze_data_tfx.errors import DataError, RunFailed, UserError
-from waze_data_tfx.predict import predict_file
+from waze_data_tfx.prediction import predict_file
 
 
 def push(config: Config, factor: float, *, signatures: tuple[str, ...] = ("serving_default", "raw")) -> int:

@@ -1,0 +1,300 @@
+"""What the commands do, for the command line and for Python: check, plan, run, compare, predict.
+
+`cli` prints what comes back; `from waze_data_tfx import run` hands it to the caller. Every function takes a config as it was made
+in Python (relative paths: to the working directory), or the path of a YAML file. Imports nothing heavy at the top.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import errors
+from .config import Config, Loaded
+from .config.change import change
+from .config.load import from_python
+from .config.load import load as load_file
+from .config.writing import to_yaml
+
+if TYPE_CHECKING:
+    from .evaluation.verdict import Verdict
+    from .history.record import Run
+    from .runners.cache import Planned, Selection
+
+__all__ = [
+    "Result",
+    "change",
+    "check",
+    "checked",
+    "compare",
+    "execute",
+    "load",
+    "plan",
+    "predict",
+    "run",
+    "to_yaml",
+    "verdict_of",
+]
+FROM_PYTHON = "from_python.yaml"
+"""Below the root: the YAML of the config of the last run from Python, for the commands that a run's messages name."""
+INFRA_VERDICT = "infra_verdict.json"
+FUNCTIONS = (("features", "preprocessing_fn", (1, 2)), ("model", "build_model", (2, 2)))
+Source = Config | str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended.
+
+    Attributes:
+        id: the run's.
+        state: done, refused (by the gate) or stopped (by anomalies); a failed run raises.
+        exit_code: what the command line would exit with: 0 for done, 3 for the others.
+        message: why it was refused or stopped.
+        verdict: the gate's, or None if the run did not come so far.
+        version: that was pushed, or None.
+        report: the run's report, or None if it could not be written.
+        folder: the run's.
+        seconds: it took.
+    """
+
+    id: str
+    state: str
+    exit_code: int
+    message: str
+    verdict: "Verdict | None"
+    version: int | None
+    report: Path | None
+    folder: Path
+    seconds: float
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The metrics of the whole evaluation split, by name."""
+        checks = self.verdict.checks if self.verdict else []
+        return {c.name: c.value for c in checks if not c.slice and c.value is not None}
+
+
+def load(path: str | os.PathLike[str], *, env: str = "local", sets: Iterable[str] = ()) -> Config:
+    """Return the config of a YAML file, with absolute paths.
+
+    Raises:
+        ConfigError: with every problem found, one line each.
+    """
+    return load_file(path, env=env, sets=sets).config
+
+
+def check(config: Source, *, env: str = "local") -> None:
+    """Check what can be checked without running: the config, the columns it names, rules and the functions in your files.
+
+    Raises:
+        ConfigError: with every problem found, one line each.
+    """
+    checked(_loaded(config, env))
+
+
+def plan(
+    config: Source, *, env: str = "local", start: str | None = None, end: str | None = None, force: bool = False
+) -> "list[Planned]":
+    """Return for each node what a run would do and why: `node.id`, `decision`, `reason`; runs nothing.
+
+    Raises:
+        UserError: the config, or a node's name, is wrong.
+    """
+    from . import runners
+    from .runners.cache import Selection
+
+    loaded = checked(_loaded(config, env))
+    planned: list[Planned] = runners.get(loaded.config.env.runner)(loaded, env).plan(Selection(start, end, force))
+    return planned
+
+
+def run(
+    config: Source,
+    *,
+    env: str = "local",
+    start: str | None = None,
+    end: str | None = None,
+    resume: bool = False,
+    force: bool = False,
+    quiet: bool = False,
+) -> Result:
+    """Run the pipeline as `waze-tfx run` does; return how it ended, pushed, refused or stopped by anomalies.
+
+    Args:
+        config: made in Python, or the path of a YAML file.
+        env: where it runs.
+        start: node to start at; what comes before is taken from earlier runs.
+        end: node to stop after.
+        resume: go on with the newest run after a failure or a kill.
+        force: reuse nothing.
+        quiet: print nothing.
+
+    Raises:
+        WazeTfxError: as the tree in `waze_data_tfx.errors` says; with the report's path as a note where a run had begun.
+    """
+    from .runners.cache import Selection
+
+    loaded = checked(_loaded(config, env))
+    if isinstance(config, Config):
+        loaded, env = _saved(loaded), "local"  # the file holds what the environment's overlay said
+    done, report = execute(loaded, env, Selection(start, end, force), resume=resume, quiet=quiet)
+    if done.state not in ("done", "refused", "stopped"):
+        error = _error_of(done)
+        error.add_note(f"report: {report}")
+        raise error
+    result = _result(done, report)
+    if not quiet:
+        _print_end(result)
+    return result
+
+
+def compare(first: "Result | str", second: "Result | str", *, output: Path | None = None) -> Path:
+    """Write two runs side by side and return the page; a run is its result, its id or its folder.
+
+    Raises:
+        UserError: no such run.
+    """
+    from .history.record import find_run, known_roots
+    from .report import compare as comparison
+    from .runners.local import open_run
+
+    names = [str(r.folder) if isinstance(r, Result) else str(r) for r in (first, second)]
+    one, other = (open_run(find_run(name, known_roots()).folder) for name in names)
+    return Path(comparison.write(one, other, output))
+
+
+def predict(
+    config: Source, rows: Any, *, env: str = "local", version: int | None = None, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """Return for each row every output of the pushed model, then the row's columns.
+
+    Args:
+        config: of the pipeline that pushed the model.
+        rows: a file, a list of dicts, a dict of columns, or a pandas DataFrame.
+        env: where the pipeline runs.
+        version: pushed version; default: the current one.
+        limit: rows to predict; default: all.
+
+    Raises:
+        UserError: nothing pushed yet, no such version or file.
+        DataError: the rows do not have the columns or types that the model reads.
+    """
+    from .prediction import predict_file, predict_rows
+
+    loaded = _loaded(config, env).config
+    if isinstance(rows, str | os.PathLike):
+        return predict_file(loaded, Path(rows), version=version, limit=limit)
+    return predict_rows(loaded, rows, version=version, limit=limit)
+
+
+def checked(loaded: Loaded) -> Loaded:
+    """Return the config, checked as far as that goes without running.
+
+    Raises:
+        ConfigError: with every problem found, one line each.
+    """
+    from .data.sources import check_columns
+    from .usercode import check_function
+
+    problems = check_columns(loaded)
+    for section, function, n_args in FUNCTIONS:
+        if file := getattr(loaded.config.code, section):
+            try:
+                check_function(file, function, n_args)
+            except errors.UserCodeError as error:
+                problems.append(str(error))
+    if problems:
+        raise errors.ConfigError(problems)
+    return loaded
+
+
+def execute(loaded: Loaded, env: str, selection: "Selection", *, resume: bool, quiet: bool) -> "tuple[Run, str]":
+    """Run a checked config and write its report; return the run's record, and the report's path or why there is none.
+
+    Raises:
+        UserError: what `resume` and `force` ask for together, or a node's name, makes no sense.
+        Locked: another run holds the root.
+    """
+    from . import runners
+
+    if resume and selection.force:
+        raise errors.UserError("--resume --force: contradict each other; expected one of them")
+    run = runners.get(loaded.config.env.runner)(loaded, env, quiet=quiet).run(selection, resume=resume)
+    return run, _write_report(run)
+
+
+def verdict_of(folder: Path, name: str = "verdict.json") -> "Verdict | None":
+    """Return the gate's verdict of the run in the folder, or INFRA_VERDICT's; None if the run did not come so far."""
+    from .evaluation.verdict import Verdict
+
+    path = folder / name
+    return Verdict.from_json(path.read_text("utf-8")) if path.is_file() else None
+
+
+def _loaded(config: Source, env: str) -> Loaded:
+    return from_python(config, env=env) if isinstance(config, Config) else load_file(config, env=env)
+
+
+def _saved(loaded: Loaded) -> Loaded:
+    """Write the config's YAML below its root, where the commands in a run's messages find it."""
+    from .history.record import write_text
+
+    assert loaded.config.root is not None
+    path = loaded.config.root / FROM_PYTHON
+    text = f"# The config of the last run from Python; written by waze_data_tfx.run.\n{to_yaml(loaded.config)}"
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise errors.UserError(
+            f"{loaded.where('root')}: {path.parent} cannot be written: {error.strerror}", hint="give Config another root"
+        ) from error
+    return Loaded(loaded.config, path, loaded.positions)
+
+
+def _write_report(run: "Run") -> str:
+    """Write a run's report and return where, or why not: a report that fails changes nothing of how the run ended."""
+    from .history import environment
+    from .report import page
+
+    try:
+        environment.record(run.folder)
+        return str(page.write(run))
+    except Exception as error:  # noqa: BLE001  whatever is wrong with the page, the run has ended as it has
+        return f"not written: {type(error).__name__}: {error}"
+
+
+def _result(run: "Run", report: str) -> Result:
+    page = Path(report)
+    return Result(
+        id=run.id,
+        state=run.state,
+        exit_code=run.exit_code or 0,
+        message=run.message,
+        verdict=verdict_of(run.folder),
+        version=run.pushed_version,
+        report=page if page.is_file() else None,
+        folder=run.folder,
+        seconds=run.seconds or 0.0,
+    )
+
+
+def _print_end(result: Result) -> None:
+    from .report.text import print_verdict
+
+    if result.verdict:
+        print()
+        print_verdict(result.verdict)
+    pushed = f"; version {result.version} is pushed" if result.version else ""
+    print(f"\n{result.state} in {result.seconds} s{pushed}" if result.state == "done" else f"\n{result.state}: {result.message}")
+    print(f"  report: {result.report or 'not written'}")
+
+
+def _error_of(run: "Run") -> errors.WazeTfxError:
+    """Return the error that a failed or interrupted run ended with."""
+    noted: Mapping[str, str] | None = next((n.error for n in run.nodes.values() if n.state == "failed" and n.error), None)
+    if noted:
+        return errors.BY_NAME.get(noted["type"], errors.RunFailed)(noted["message"], hint=noted["hint"])
+    kind = {c.exit_code: c for c in (errors.UserError, errors.RunFailed, errors.Interrupted)}.get(run.exit_code or 1)
+    return (kind or errors.RunFailed)(run.message)

@@ -1,0 +1,37 @@
+"""A config with other values: `change(config, {"training.epochs": 3})`, what `--set` is on the command line.
+
+Called by users. A config is frozen; this makes another, validated as a whole. Never reads a file.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..errors import ConfigError
+from .load import merged, written
+from .problems import problems
+from .schema import Config
+from .section import Section
+
+
+def change(config: Config, values: Mapping[str, Any]) -> Config:
+    """Return the config with the values of some dotted keys set to others.
+
+    Args:
+        config: stays as it is.
+        values: by dotted key: `{"training.epochs": 3, "evaluation.metrics.0.upper_bound": 20}`; a section may be the value.
+
+    Raises:
+        ConfigError: with every problem found, one line each.
+    """
+    changed: Any = written(config)
+    for dotted, value in values.items():
+        over = value.model_dump(mode="json", by_alias=True, exclude_unset=True) if isinstance(value, Section) else value
+        for part in reversed(dotted.split(".")):
+            over = {part: over}
+        changed = merged(changed, over)
+    try:
+        return Config.model_validate(changed)
+    except ValidationError as error:
+        raise ConfigError(list(dict.fromkeys(problems(error, {(): f"Config(name={config.name!r})"}, Config)))) from None
