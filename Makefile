@@ -51,8 +51,9 @@ lock: install ## remake requirements.lock from requirements.in and overrides.txt
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --override overrides.txt --no-annotate --no-header \
 		--no-emit-index-url requirements.in -o requirements.lock
 
-schema: install ## write the JSON Schema of a config, for editors
+schema: install ## remake what is made from the config's fields: JSON Schema and docs/config.md
 	$(BIN)/waze-tfx schema > configs/schema.json
+	$(BIN)/waze-tfx schema --markdown > docs/config.md
 
 clean: ## remove what runs and tests made; keeps .venv
 	rm -rf output build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

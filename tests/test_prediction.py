@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from store_for_test import config_in
 
-from waze_data_tfx import versions
+from waze_data_tfx import change, predict, versions
 from waze_data_tfx.config import Config
 from waze_data_tfx.config.features import Features
 from waze_data_tfx.errors import DataError, RunFailed, UserError
@@ -89,6 +90,42 @@ def test_more_rows_than_a_batch(config: Config, tmp_path: Path) -> None:
     found = predict_file(config, file, version=None, limit=15_000)
     assert len(found) == 15_000
     assert found[-1]["prediction"] == 100.0 * 14_999
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [{"miles": 1.5, "home town": "Zürich"}, {"miles": None, "home town": None}],
+        {"miles": [1.5, None], "home town": ["Zürich", None]},
+        pd.DataFrame({"miles": [1.5, None], "home town": ["Zürich", None]}, index=[7, 9]),
+    ],
+    ids=["dicts", "columns", "frame"],
+)
+def test_rows_of_python_are_predicted_as_a_file_s_are(config: Config, given: object) -> None:
+    assert predict(change(config, {"data.format": "csv"}), given) == [
+        {"miles": 1.5, "home town": "Zürich", "prediction": 150.0, "scores": [1.5, 1.5], "key": "Zürich", "version": 2},
+        {"miles": None, "home town": None, "prediction": -100.0, "scores": [-1.0, -1.0], "key": "?", "version": 2},
+    ]
+    assert len(predict(config, given, limit=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], r"^rows: received none; expected at least one$"),
+        (7, r"^rows: expected a file, a list of dicts, a dict of columns or a DataFrame; received int"),
+        ([{"mile": 1.0, "home town": "x"}], r"^rows: column 'miles' is missing, .*; did you mean 'mile'\?"),
+        ({"miles": ["many"], "home town": ["x"]}, r"^rows:row 1: miles: expected float; received 'many'"),
+    ],
+)
+def test_rows_of_python_that_cannot_be_predicted(config: Config, given: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        predict(config, given)
+
+
+def test_a_column_of_which_all_is_missing(config: Config) -> None:
+    [row] = predict(config, [{"miles": None, "home town": "Bern"}], version=1)
+    assert (row["prediction"], row["key"]) == (-10.0, "Bern")
 
 
 def test_a_slice_column_is_shown_where_the_file_has_it(config: Config, tmp_path: Path) -> None:

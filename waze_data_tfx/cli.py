@@ -286,10 +286,16 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of a config, for editors."""
+def schema(
+    markdown: Annotated[bool, typer.Option("--markdown", help="What every key does, as a page to read: docs/config.md.")] = False,
+) -> None:
+    """Print the JSON Schema of a config, for editors, or what every key does, for people."""
     from .config import Config
+    from .config.reference import reference
 
+    if markdown:
+        print(reference(), end="")
+        return
     _print_json(Config.model_json_schema(by_alias=True))
 
 

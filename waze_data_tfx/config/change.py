@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..errors import ConfigError
+from ..errors import ConfigError, UserError
 from .load import merged, written
 from .problems import problems
 from .schema import Config
@@ -24,13 +24,17 @@ def change(config: Config, values: Mapping[str, Any]) -> Config:
 
     Raises:
         ConfigError: with every problem found, one line each.
+        UserError: an index beyond its list.
     """
     changed: Any = written(config)
     for dotted, value in values.items():
         over = value.model_dump(mode="json", by_alias=True, exclude_unset=True) if isinstance(value, Section) else value
         for part in reversed(dotted.split(".")):
             over = {part: over}
-        changed = merged(changed, over)
+        try:
+            changed = merged(changed, over)
+        except UserError as error:  # an index beyond a list
+            raise UserError(error.message.removeprefix("--set ")) from None
     try:
         return Config.model_validate(changed)
     except ValidationError as error:

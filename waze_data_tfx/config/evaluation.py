@@ -45,6 +45,7 @@ METRICS_BY_TASK: dict[str, tuple[str, ...]] = {
     "multiclass_classification": ("categorical_crossentropy", "accuracy"),
     "multilabel_classification": ("binary_crossentropy", "auc", "auc_pr", "precision", "recall"),
 }
+_KNOWN = "; ".join(f"{task}: {', '.join(metrics)}" for task, metrics in METRICS_BY_TASK.items())
 
 
 def at_threshold(indicator: str, threshold: float) -> str:
@@ -67,7 +68,10 @@ def direction_of(name: str) -> Direction | None:
 class MetricThreshold(Section):
     """One metric, its bounds, the change it may make against the baseline and how far a slice may lie from all rows."""
 
-    name: Annotated[str, Field(description="Metric; a rate of a binary task at its decision threshold: false_positive_rate@0.5.")]
+    name: Annotated[
+        str,
+        Field(description=f"Metric. {_KNOWN}. A rate may name its decision threshold: false_positive_rate@0.5."),
+    ]
     upper_bound: Annotated[float | None, Field(description="Largest value that is accepted.")] = None
     lower_bound: Annotated[float | None, Field(description="Smallest value that is accepted.")] = None
     absolute_change: Annotated[float | None, Field(description="How much worse than the baseline it may be.")] = None

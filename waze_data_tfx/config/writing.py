@@ -70,7 +70,13 @@ def _shortened(values: dict[str, Any]) -> dict[str, Any]:
             features[group] = {name: _short(member, settings) for name, member in features[group].items()}
     if not any(features.get("dense", {"": {"": ""}}).values()):
         features["dense"] = list(features["dense"])
-    return {**values, "features": features} if "features" in values else values
+    evaluation = dict(values["evaluation"])
+    if "slices" in evaluation:
+        evaluation["slices"] = [
+            slicing["columns"] if set(slicing) == {"columns"} else slicing for slicing in evaluation["slices"]
+        ]
+    short = {"features": features, "evaluation": evaluation}
+    return {key: short.get(key, value) for key, value in values.items()}
 
 
 def _short(member: Any, settings: tuple[str, ...]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from waze_data_tfx.config.features import Dense, DenseTransform, Geo
+from waze_data_tfx.config.features import Dense, DenseTransform, Features, Geo
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import DataError, did_you_mean
 
@@ -33,25 +33,26 @@ _TEXT_ENCODINGS: dict[str, Callable[..., tf.Tensor]] = {
 }
 
 
-def features_transform(inputs: Mapping[str, Any], config: Config) -> dict[str, tf.Tensor]:
-    """Return every ready-made feature of the config.
+def features_transform(inputs: Mapping[str, Any], config: Config | Features) -> dict[str, tf.Tensor]:
+    """Return every ready-made feature of the config, or of a section: `features_transform(inputs, Features(dense=["a"]))`.
 
     Outputs: `NAME` for dense (and `NAME_missing` with an indicator), `NAME_text` for text (and `NAME_length`), `NAME_cell`, or
     `NAME_distance` and `NAME_bearing`, for geo, and `NAME_GROUP` for every other group: `hour_bucket`.
 
     Args:
         inputs: raw columns by name.
-        config: its `features` section is read.
+        config: its `features` section is read; or such a section.
 
     Raises:
         DataError: a column of the config is not among the inputs.
     """
-    read = {name: column(inputs, name) for _, name in config.features.columns() if name not in config.features.custom}
-    kilometres = {f"{name}_distance": kms for name, kms in _distances(read, config).items()}
-    outputs = _dense_group(read, config, kilometres)
-    for name, bucket in config.features.bucket.items():
+    features = config if isinstance(config, Features) else config.features
+    read = {name: column(inputs, name) for _, name in features.columns() if name not in features.custom}
+    kilometres = {f"{name}_distance": kms for name, kms in _distances(read, features).items()}
+    outputs = _dense_group(read, features, kilometres)
+    for name, bucket in features.bucket.items():
         outputs[f"{name}_bucket"] = transforms.bucket(read[name], bucket.count, boundaries=bucket.boundaries)
-    return {**outputs, **_ids(read, config), **_vectors(read, config), **_crosses(read, config, outputs)}
+    return {**outputs, **_ids(read, features), **_vectors(read, features), **_crosses(read, features, outputs)}
 
 
 def column(inputs: Mapping[str, Any], name: str) -> Any:
@@ -69,9 +70,8 @@ def column(inputs: Mapping[str, Any], name: str) -> Any:
     return inputs[name]
 
 
-def _ids(inputs: Mapping[str, Any], config: Config) -> dict[str, tf.Tensor]:
+def _ids(inputs: Mapping[str, Any], features: Features) -> dict[str, tf.Tensor]:
     """Return what a model embeds, and the one-hot and multi-hot vectors of `category`."""
-    features = config.features
     outputs = {}
     for name, words in features.vocabulary.items():
         outputs[f"{name}_vocabulary"] = transforms.vocabulary(inputs[name], name, **words.model_dump())
@@ -94,9 +94,8 @@ def _ids(inputs: Mapping[str, Any], config: Config) -> dict[str, tf.Tensor]:
     return outputs
 
 
-def _vectors(inputs: Mapping[str, Any], config: Config) -> dict[str, tf.Tensor]:
+def _vectors(inputs: Mapping[str, Any], features: Features) -> dict[str, tf.Tensor]:
     """Return text, times, bearings and sequences of numbers."""
-    features = config.features
     outputs = {}
     for name, words in features.text.items():
         settings = words.model_dump(exclude={"encoding", "length"})
@@ -117,22 +116,22 @@ def _vectors(inputs: Mapping[str, Any], config: Config) -> dict[str, tf.Tensor]:
     return outputs
 
 
-def _crosses(inputs: Mapping[str, Any], config: Config, buckets: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+def _crosses(inputs: Mapping[str, Any], features: Features, buckets: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Return the combinations; a column under `bucket` enters as its bucket, and is missing where its value is."""
     outputs = {}
-    for name, cross in config.features.cross.items():
+    for name, cross in features.cross.items():
         members = []
         for member in cross.columns:
             values = inputs[member]
-            if member in config.features.bucket:
+            if member in features.bucket:
                 values = tf.where(transforms.present(values), buckets[f"{member}_bucket"], transforms.MISSING_INT)
             members.append(values)
         outputs[f"{name}_cross"] = hashing.cross(members, cross.buckets)
     return outputs
 
 
-def _distances(inputs: Mapping[str, Any], config: Config) -> dict[str, tf.Tensor]:
-    places = {name: place for name, place in config.features.geo.items() if place.from_ and place.to}
+def _distances(inputs: Mapping[str, Any], features: Features) -> dict[str, tf.Tensor]:
+    places = {name: place for name, place in features.geo.items() if place.from_ and place.to}
     return {name: geo.haversine_km(*_ends(inputs, place)) for name, place in places.items()}
 
 
@@ -143,11 +142,11 @@ def _ends(inputs: Mapping[str, Any], place: Geo) -> tuple[geo.Position, geo.Posi
     return (inputs[start[0]], inputs[start[1]]), (inputs[end[0]], inputs[end[1]])
 
 
-def _dense_group(inputs: Mapping[str, Any], config: Config, kilometres: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+def _dense_group(inputs: Mapping[str, Any], features: Features, kilometres: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Return the dense features, and the distances and lengths that are scaled with them: one analyzer for all of a kind."""
-    columns = dict(config.features.dense)
+    columns = dict(features.dense)
     values = _dense_values(inputs, columns)
-    lengths = {f"{name}_length": text.text_length(inputs[name]) for name, t in config.features.text.items() if t.length}
+    lengths = {f"{name}_length": text.text_length(inputs[name]) for name, t in features.text.items() if t.length}
     for name, amount in {**kilometres, **lengths}.items():
         columns[name], values[name] = Dense(transform="log_z_score"), transforms.log1p(amount)
     outputs: dict[str, tf.Tensor] = {}
@@ -156,7 +155,7 @@ def _dense_group(inputs: Mapping[str, Any], config: Config, kilometres: Mapping[
         if names:
             scaled = scale(tf.stack([values[name] for name in names], axis=1), [columns[name].impute for name in names])
             outputs.update(zip(names, tf.unstack(scaled, num=len(names), axis=1), strict=True))
-    for name, dense in config.features.dense.items():
+    for name, dense in features.dense.items():
         if dense.indicator:
             outputs[f"{name}_missing"] = transforms.missing_indicator(inputs[name])
     return outputs
