@@ -46,17 +46,31 @@ def _list_templates(asked: bool) -> None:
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Folder to make; its last part becomes the pipeline's name.")],
-    template: Annotated[str, typer.Option("--template", "-t", help="What to fork; --list shows them.")] = "taxi",
+    template: Annotated[
+        str | None, typer.Option("--template", "-t", help="What to fork; default: taxi; --list shows them.")
+    ] = None,
     show: Annotated[
         bool, typer.Option("--list", help="List the templates.", is_eager=True, callback=_list_templates, show_default=False)
     ] = False,
+    data: Annotated[Path | None, typer.Option("--data", help="Instead: a config for this CSV or Parquet file.")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="Column to predict, of --data; default: a guess.")] = None,
 ) -> None:
-    """Fork a template: a config, your features, your model and their test."""
-    from . import scaffold
+    """Fork a template: a config, your features, your model and their test. Or begin with your own file: a config for it."""
+    from . import proposal, scaffold
 
     target = Path(name).expanduser()
-    for path in scaffold.create(target, template):
+    if template and data:
+        raise errors.UserError("--template --data: contradict each other; expected one of them")
+    if label and not data:
+        raise errors.UserError("--label: names a column of --data; received no --data", hint="add --data FILE")
+    if data:
+        path, proposed = proposal.create(target, data.expanduser(), label)
         print(path)
+        print(f"  {proposed.task.replace('_', ' ')} of {proposed.label}: {proposed.label_note}")
+        print(f"  {len(proposed.features)} features" + "".join(f"\n  left out: {n}: {why}" for n, why in proposed.left_out))
+    else:
+        for path in scaffold.create(target, template or "taxi"):
+            print(path)
     print(f"\nnext: waze-tfx run {target / 'config.yaml'}")
 
 

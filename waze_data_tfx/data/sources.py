@@ -49,8 +49,15 @@ def file_format(config: Config, file: Path) -> Format:
     Raises:
         DataError: the ending says nothing.
     """
-    if config.data.format:
-        return config.data.format
+    return config.data.format or format_of(file)
+
+
+def format_of(file: Path) -> Format:
+    """Return the kind of `file` by its ending.
+
+    Raises:
+        DataError: the ending says nothing.
+    """
     endings = [s.lower() for s in file.suffixes if s.lower() not in COMPRESSED]
     if endings and endings[-1] in ENDINGS:
         return ENDINGS[endings[-1]]

@@ -1,0 +1,124 @@
+"""What a file's columns hold: type, missing and distinct values, range, and how well a constant would predict a label.
+
+Called by `proposal`, which makes a config of it. Reads the first rows only, in memory; DuckDB is imported inside the function.
+Never changes a file.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from waze_data_tfx.config.section import ColumnType
+from waze_data_tfx.errors import DataError
+
+from .rows import infer_types, parse, read_batches
+from .sources import Format, columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_ROWS = 200_000
+N_SHOWN = 30
+_MOMENT = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?( ?(UTC|Z|[-+]\d{2}:?\d{2}))?"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the rows that were read.
+
+    Attributes:
+        name: the column's.
+        type: the narrowest that all its values have.
+        n_rows: rows that were read.
+        n_missing: of them without a value.
+        n_distinct: different values.
+        least: smallest number; None of a text.
+        greatest: largest number; None of a text.
+        frequent: the most frequent values and how many rows have each, at most N_SHOWN; ties in the order of the values.
+        n_words: words per text, on average; 0 of a number.
+        moments: whether every value is a date or a time as ISO 8601 writes it.
+        correlation: with the label, of two numbers; None where it is not defined.
+        median_error: mean absolute distance to the median, of a number.
+    """
+
+    name: str
+    type: ColumnType
+    n_rows: int
+    n_missing: int
+    n_distinct: int
+    least: float | None
+    greatest: float | None
+    frequent: tuple[tuple[Any, int], ...]
+    n_words: float
+    moments: bool
+    correlation: float | None
+    median_error: float | None
+
+
+def profile(file: Path, kind: Format, label: str) -> list[Column]:
+    """Return what each column of the file's first MAX_ROWS rows holds, in file order.
+
+    Raises:
+        DataError: the file cannot be read, or has no rows.
+    """
+    import duckdb
+
+    names = columns(file, kind) or []
+    types = infer_types([file], kind, names)
+    table = _table(file, kind, types)
+    with duckdb.connect(config={"threads": "2"}) as database:
+        database.register("rows", table)
+        return [_column(database, name, types, label) for name in names]
+
+
+def _table(file: Path, kind: Format, types: dict[str, ColumnType]) -> "pa.Table":
+    import pyarrow as pa
+
+    parts: list[pa.RecordBatch] = []
+    n_rows = 0
+    for batch in read_batches(file, kind, list(types)):
+        part = batch.slice(0, MAX_ROWS - n_rows)
+        parts.append(parse(part, types, file=file, first_row=n_rows + 1))
+        n_rows += part.num_rows
+        if n_rows == MAX_ROWS:
+            break
+    if not n_rows:
+        raise DataError(f"{file}: no rows; expected at least one below the header")
+    return pa.Table.from_batches(parts)
+
+
+def _column(database: Any, name: str, types: dict[str, ColumnType], label: str) -> Column:
+    column, of_label = _quoted(name), _quoted(label)
+    text = types[name] == "string"
+    numbers = f"min({column})::DOUBLE, max({column})::DOUBLE, 0.0, false"
+    texts = (
+        f"NULL, NULL, avg(len(string_split_regex(trim({column}), '\\s+'))), bool_and(regexp_full_match({column}, '{_MOMENT}'))"
+    )
+    correlation = "NULL" if "string" in (types[name], types[label]) or name == label else f"corr({column}, {of_label})"
+    n_rows, present, distinct, least, greatest, n_words, moments, correlated = database.execute(
+        f"SELECT count(*), count({column}), count(DISTINCT {column}), {texts if text else numbers}, {correlation} FROM rows"
+    ).fetchone()
+    frequent = database.execute(
+        f"SELECT {column}, count(*) n FROM rows WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1 LIMIT {N_SHOWN}"
+    ).fetchall()
+    distance = f"SELECT avg(abs({column} - (SELECT median({column}) FROM rows))) FROM rows"
+    error = None if text else database.execute(distance).fetchone()[0]
+    finite = correlated is not None and correlated == correlated
+    return Column(
+        name=name,
+        type=types[name],
+        n_rows=n_rows,
+        n_missing=n_rows - present,
+        n_distinct=distinct,
+        least=least,
+        greatest=greatest,
+        frequent=tuple(frequent),
+        n_words=n_words or 0.0,
+        moments=bool(moments),
+        correlation=correlated if finite else None,
+        median_error=error,
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
