@@ -162,7 +162,7 @@ def _add_feature(proposal: Proposal, column: Column) -> None:
     elif (
         column.type == "int"
         and column.n_distinct <= MAX_CATEGORIES
-        and 0 <= (column.least or 0)
+        and (column.least or 0) >= 0
         and (column.greatest or 0) <= 100
     ):
         group, settings, note = "category", max(int(column.greatest or 0) + 1, 2), f"{column.n_distinct} different numbers"
