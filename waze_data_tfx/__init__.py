@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .config.metrics import rmse_metric as rmse_metric
     from .config.model import Model as Model
     from .config.model import Optimizer as Optimizer
+    from .config.model import Towers as Towers
     from .config.push import Push as Push
     from .config.schema import Config as Config
     from .config.training import Training as Training
@@ -71,7 +72,7 @@ _HOMES = {
         *("accuracy_metric", "auc_metric", "auc_pr_metric", "binary_crossentropy_metric", "categorical_crossentropy_metric"),
         *("create_metric_spec", "mae_metric", "mape_metric", "mse_metric", "precision_metric", "recall_metric", "rmse_metric"),
     ),
-    "config.model": ("Model", "Optimizer"),
+    "config.model": ("Model", "Optimizer", "Towers"),
     "config.push": ("Push",),
     "config.schema": ("Config",),
     "config.training": ("Training",),

@@ -29,6 +29,7 @@ NEARLY_ALL = 0.9
 SAME = 0.999
 """A feature whose correlation with the label is beyond this is the label again."""
 STEPS = 1500
+FEW_ROWS = 5_000
 Group = Literal["dense", "category", "vocabulary", "hash", "text", "time"]
 
 
@@ -266,9 +267,11 @@ def _features(proposal: Proposal) -> CommentedMap:
 
 def _model(proposal: Proposal) -> tuple[CommentedMap, CommentedMap]:
     """Return a model and a training of about STEPS steps, fewer where the rows are few."""
-    batch_size = 32 if proposal.n_rows < 5_000 else 128 if proposal.n_rows < 100_000 else 1024
-    epochs = min(60, max(3, round(STEPS * batch_size / (proposal.n_rows * 2 / 3))))
+    batch_size = 32 if proposal.n_rows < FEW_ROWS else 128 if proposal.n_rows < 100_000 else 1024
+    epochs = min(30, max(3, round(STEPS * batch_size / (proposal.n_rows * 2 / 3))))
     model = CommentedMap(hidden_units=_flow([64, 32]))
+    if proposal.n_rows < FEW_ROWS:
+        model["dropout"] = 0.2
     if proposal.task == "regression":
         model["loss"] = "mae"
         if proposal.scale != 1.0:

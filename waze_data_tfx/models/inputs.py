@@ -38,7 +38,8 @@ def input_layers(*groups: Named) -> dict[str, Any]:
 def input_layer(feature: ModelInput) -> Any:
     """Return the keras.Input that takes the feature as the transform gives it."""
     shape = () if feature.rank == 1 else (feature.width,)
-    return keras.Input(shape, name=feature.name, dtype="float32" if feature.kind == "dense" else "int64")
+    name = feature.name.replace("%", "%25").replace("/", "%2F")  # Keras refuses a slash, as in od280/od315; the dict key stays
+    return keras.Input(shape, name=name, dtype="float32" if feature.kind == "dense" else "int64")
 
 
 def embedding_dim(cardinality: int) -> int:
