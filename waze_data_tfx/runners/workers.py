@@ -91,6 +91,8 @@ class Workers:
         except subprocess.TimeoutExpired:  # it is importing, and reads no request until that is done
             self._zygote.kill()
             self._zygote.wait()
+        self._selector.close()
+        self._reports.close()
 
     def _died(self) -> RunFailed:
         said = last_line(self._log) or "it said nothing"
