@@ -39,18 +39,27 @@ if TYPE_CHECKING:
     from .config.features import Text as Text
     from .config.features import Time as Time
     from .config.features import Vocabulary as Vocabulary
+    from .config.infra_validation import InfraValidation as InfraValidation
     from .config.metrics import accuracy_metric as accuracy_metric
     from .config.metrics import auc_metric as auc_metric
     from .config.metrics import auc_pr_metric as auc_pr_metric
     from .config.metrics import binary_crossentropy_metric as binary_crossentropy_metric
     from .config.metrics import categorical_crossentropy_metric as categorical_crossentropy_metric
     from .config.metrics import create_metric_spec as create_metric_spec
+    from .config.metrics import false_discovery_rate_metric as false_discovery_rate_metric
+    from .config.metrics import false_negative_rate_metric as false_negative_rate_metric
+    from .config.metrics import false_omission_rate_metric as false_omission_rate_metric
+    from .config.metrics import false_positive_rate_metric as false_positive_rate_metric
     from .config.metrics import mae_metric as mae_metric
     from .config.metrics import mape_metric as mape_metric
     from .config.metrics import mse_metric as mse_metric
+    from .config.metrics import negative_rate_metric as negative_rate_metric
+    from .config.metrics import positive_rate_metric as positive_rate_metric
     from .config.metrics import precision_metric as precision_metric
     from .config.metrics import recall_metric as recall_metric
     from .config.metrics import rmse_metric as rmse_metric
+    from .config.metrics import true_negative_rate_metric as true_negative_rate_metric
+    from .config.metrics import true_positive_rate_metric as true_positive_rate_metric
     from .config.model import Model as Model
     from .config.model import Optimizer as Optimizer
     from .config.model import Towers as Towers
@@ -60,19 +69,75 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 _HOMES = {
-    "commands": ("Result", "change", "check", "compare", "load", "plan", "predict", "run", "to_yaml"),
+    "commands": (
+        "Result",
+        "change",
+        "check",
+        "compare",
+        "load",
+        "plan",
+        "predict",
+        "run",
+        "to_yaml",
+    ),
     "config.anomalies": ("Anomalies",),
-    "config.data": ("Code", "Data", "Rule", "SchemaSource", "Split"),
-    "config.env": ("Env", "Metadata"),
-    "config.evaluation": ("Evaluation", "MetricThreshold", "Slice"),
+    "config.data": (
+        "Code",
+        "Data",
+        "Rule",
+        "SchemaSource",
+        "Split",
+    ),
+    "config.env": (
+        "Env",
+        "Metadata",
+    ),
+    "config.evaluation": (
+        "Evaluation",
+        "MetricThreshold",
+        "Slice",
+    ),
     "config.features": (
-        *("Bucket", "Category", "Cross", "Dense", "Features", "Geo", "Hash", "Sequence", "Text", "Time", "Vocabulary"),
+        "Bucket",
+        "Category",
+        "Cross",
+        "Dense",
+        "Features",
+        "Geo",
+        "Hash",
+        "Sequence",
+        "Text",
+        "Time",
+        "Vocabulary",
     ),
+    "config.infra_validation": ("InfraValidation",),
     "config.metrics": (
-        *("accuracy_metric", "auc_metric", "auc_pr_metric", "binary_crossentropy_metric", "categorical_crossentropy_metric"),
-        *("create_metric_spec", "mae_metric", "mape_metric", "mse_metric", "precision_metric", "recall_metric", "rmse_metric"),
+        "accuracy_metric",
+        "auc_metric",
+        "auc_pr_metric",
+        "binary_crossentropy_metric",
+        "categorical_crossentropy_metric",
+        "create_metric_spec",
+        "false_discovery_rate_metric",
+        "false_negative_rate_metric",
+        "false_omission_rate_metric",
+        "false_positive_rate_metric",
+        "mae_metric",
+        "mape_metric",
+        "mse_metric",
+        "negative_rate_metric",
+        "positive_rate_metric",
+        "precision_metric",
+        "recall_metric",
+        "rmse_metric",
+        "true_negative_rate_metric",
+        "true_positive_rate_metric",
     ),
-    "config.model": ("Model", "Optimizer", "Towers"),
+    "config.model": (
+        "Model",
+        "Optimizer",
+        "Towers",
+    ),
     "config.push": ("Push",),
     "config.schema": ("Config",),
     "config.training": ("Training",),

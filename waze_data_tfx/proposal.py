@@ -14,7 +14,6 @@ from typing import Any, Literal
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from .config import Config
 from .config.section import Task
 from .data.profile import MAX_ROWS, Column, profile
 from .data.sources import columns, format_of
@@ -30,6 +29,8 @@ SAME = 0.999
 """A feature whose correlation with the label is beyond this is the label again."""
 STEPS = 1500
 FEW_ROWS = 5_000
+MIN_ROWS = 40
+"""With fewer, that every value is another one says little."""
 Group = Literal["dense", "category", "vocabulary", "hash", "text", "time"]
 
 
@@ -132,10 +133,6 @@ def _classification(label: Column, by_hand: str) -> Proposal:
     task: Task = "binary_classification" if binary else "multiclass_classification"
     proposal = Proposal(label.name, task, f"{label.n_distinct} different values{by_hand}")
     proposal.classes = sorted(value for value, _ in label.frequent)
-    if "classes" in _class_keys(proposal) and "classes" not in Config.model_fields:
-        raise UserError(
-            f"label '{label.name}' holds {proposal.classes}; expected the numbers 0, 1, ...: names are not supported yet"
-        )
     value, count = label.frequent[0]
     share = count / (label.n_rows - label.n_missing)
     always = ({"name": "accuracy", "lower_bound": float(f"{share:.3g}")}, f"always saying {value}: this")
@@ -190,7 +187,7 @@ def _no_feature(column: Column) -> str:
         return "no value" if not present else "the same value in every row"
     if column.correlation is not None and abs(column.correlation) > SAME:
         return f"the label again: correlation {column.correlation:.4f}"
-    alone = present >= 2 * MAX_CATEGORIES and column.n_distinct > NEARLY_ALL * present
+    alone = present >= MIN_ROWS and column.n_distinct > NEARLY_ALL * present
     if alone and column.type == "string" and not column.moments and column.n_words < TEXT_WORDS:
         return "another text in nearly every row: an id?"
     counted = column.n_distinct == present and (column.greatest or 0) - (column.least or 0) == present - 1

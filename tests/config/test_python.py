@@ -36,7 +36,7 @@ from waze_data_tfx import (
     to_yaml,
 )
 from waze_data_tfx.config import load, metrics
-from waze_data_tfx.config.evaluation import METRIC_DIRECTIONS
+from waze_data_tfx.config.evaluation import INDICATORS, METRIC_DIRECTIONS
 from waze_data_tfx.config.load import from_python
 from waze_data_tfx.errors import ConfigError, UserError
 
@@ -190,8 +190,8 @@ def test_a_value_that_was_given_wins_over_the_environment_s_and_a_default_does_n
         (
             lambda: auc_metric(lower=0.7),
             [
-                "MetricThreshold: lower: unknown key; known: absolute_change, lower_bound, name, relative_change, upper_bound; "
-                "did you mean 'lower_bound'?"
+                "MetricThreshold: lower: unknown key; known: absolute_change, lower_bound, max_gap, name, relative_change, "
+                "upper_bound; did you mean 'lower_bound'?"
             ],
         ),
         (lambda: Code(features=3), ["Code: features: expected a path; received 3"]),
@@ -238,13 +238,15 @@ def test_change_makes_another_config_and_leaves_the_first() -> None:
 
 def test_there_is_a_function_for_every_metric_with_every_threshold() -> None:
     functions = {name: f for name, f in vars(metrics).items() if name.endswith("_metric") and not name.startswith("_")}
-    assert set(functions) == {f"{name}_metric" for name in METRIC_DIRECTIONS}
+    assert set(functions) == {f"{name}_metric" for name in (*METRIC_DIRECTIONS, *INDICATORS)}
     thresholds = set(MetricThreshold.model_fields) - {"name"}
     assert set(inspect.signature(metrics.MetricFunction.__call__).parameters) - {"self"} == thresholds
-    for name, function in functions.items():
-        made = function(lower_bound=0.5, relative_change=0.25)
-        assert made == MetricThreshold(name=name.removesuffix("_metric"), lower_bound=0.5, relative_change=0.25)
-        assert set(inspect.signature(function).parameters) == thresholds
+    assert set(inspect.signature(metrics.IndicatorFunction.__call__).parameters) - {"self", "at"} == thresholds
+    for function_name, function in functions.items():
+        name = function_name.removesuffix("_metric")
+        assert function(lower_bound=0.5, max_gap=0.25) == MetricThreshold(name=name, lower_bound=0.5, max_gap=0.25)
+        assert set(inspect.signature(function).parameters) - {"at"} == thresholds
+    assert metrics.false_positive_rate_metric(0.25, upper_bound=0.1).name == "false_positive_rate@0.25"
 
 
 def module(text: str, name: str = "of_mine") -> Any:

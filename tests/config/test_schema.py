@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from waze_data_tfx.config import Config, load
 from waze_data_tfx.config.evaluation import INDICATORS, METRIC_DIRECTIONS, METRICS_BY_TASK, MetricThreshold
 from waze_data_tfx.config.schema import Inconsistent
+from waze_data_tfx.errors import ConfigError
 
 GOOD: dict[str, Any] = {
     "name": "eta",
@@ -317,7 +318,7 @@ def test_an_indicator_has_one_spelling_with_its_decision_threshold() -> None:
     assert {MetricThreshold(name=n).name for n in spelt} == {"false_positive_rate@0.5"}
     assert [MetricThreshold(name=n).direction for n in ("true_positive_rate@0.3", "positive_rate@0.3")] == ["higher", None]
     for wrong in ("x", "0", "1", "-0.1", "nan", ""):
-        with pytest.raises(ValidationError, match="decision threshold between 0 and 1 after '@'; received 'false_negative_rate@"):
+        with pytest.raises(ConfigError, match="decision threshold between 0 and 1 after '@'; received 'false_negative_rate@"):
             MetricThreshold(name=f"false_negative_rate@{wrong}")
 
 

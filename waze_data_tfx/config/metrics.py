@@ -1,14 +1,23 @@
 """The gate's metrics as functions: `mse_metric(upper_bound=25, absolute_change=1)`, put together by `create_metric_spec`.
 
 What users import from `waze_data_tfx`; they make the same sections as the `evaluation` part of a YAML config. One line per
-metric of METRIC_DIRECTIONS, which a test holds against it.
+metric of METRIC_DIRECTIONS and INDICATORS, which a test holds against them.
 """
 
 import inspect
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from .evaluation import METRIC_DIRECTIONS, Evaluation, MetricThreshold, Slice
+from .evaluation import (
+    DEFAULT_THRESHOLD,
+    INDICATORS,
+    METRIC_DIRECTIONS,
+    Direction,
+    Evaluation,
+    MetricThreshold,
+    Slice,
+    at_threshold,
+)
 
 
 class MetricFunction(Protocol):
@@ -21,8 +30,25 @@ class MetricFunction(Protocol):
         lower_bound: float | None = None,
         absolute_change: float | None = None,
         relative_change: float | None = None,
+        max_gap: float | None = None,
     ) -> MetricThreshold:
         """Return the metric with these thresholds."""
+
+
+class IndicatorFunction(Protocol):
+    """What the functions of rates take: the decision threshold `at`, and what MetricFunction takes."""
+
+    def __call__(
+        self,
+        at: float = DEFAULT_THRESHOLD,
+        *,
+        upper_bound: float | None = None,
+        lower_bound: float | None = None,
+        absolute_change: float | None = None,
+        relative_change: float | None = None,
+        max_gap: float | None = None,
+    ) -> MetricThreshold:
+        """Return the rate at the decision threshold with these thresholds."""
 
 
 def create_metric_spec(
@@ -43,20 +69,35 @@ def create_metric_spec(
 
 
 def _metric(name: str) -> MetricFunction:
-    """Return the function of a metric, with a signature and a text for `help`."""
+    """Return the function of a metric."""
 
     def make(**thresholds: Any) -> MetricThreshold:
         return MetricThreshold(name=name, **thresholds)
 
+    return _documented(make, name, METRIC_DIRECTIONS[name], {})
+
+
+def _indicator(name: str) -> IndicatorFunction:
+    """Return the function of a rate at a decision threshold."""
+
+    def make(at: float = DEFAULT_THRESHOLD, **thresholds: Any) -> MetricThreshold:
+        return MetricThreshold(name=at_threshold(name, at), **thresholds)
+
+    return _documented(make, name, INDICATORS[name], {"at": "Decision threshold, between 0 and 1."})
+
+
+def _documented(make: Any, name: str, direction: Direction | None, more: dict[str, str]) -> Any:
+    """Give a function its name, and a signature and a text for `help`."""
     fields = {k: f for k, f in MetricThreshold.model_fields.items() if k != "name"}
+    parameters = [inspect.Parameter(k, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=DEFAULT_THRESHOLD) for k in more]
+    for key, field in fields.items():
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter(key, keyword, default=field.default, annotation=field.annotation))
     make.__name__ = make.__qualname__ = f"{name}_metric"
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    make.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(k, keyword, default=f.default, annotation=f.annotation) for k, f in fields.items()],
-        return_annotation=MetricThreshold,
-    )
-    told = "\n".join(f"    {k}: {f.description}" for k, f in fields.items())
-    make.__doc__ = f"Return the metric {name}; {METRIC_DIRECTIONS[name]} is better.\n\nArgs:\n{told}"
+    make.__signature__ = inspect.Signature(parameters, return_annotation=MetricThreshold)
+    told = "\n".join(f"    {k}: {text}" for k, text in {**more, **{k: f.description or "" for k, f in fields.items()}}.items())
+    better = f"{direction} is better" if direction else "neither way is better"
+    make.__doc__ = f"Return the metric {name}; {better}.\n\nArgs:\n{told}"
     return make
 
 
@@ -71,3 +112,11 @@ auc_metric = _metric("auc")
 auc_pr_metric = _metric("auc_pr")
 precision_metric = _metric("precision")
 recall_metric = _metric("recall")
+false_positive_rate_metric = _indicator("false_positive_rate")
+false_negative_rate_metric = _indicator("false_negative_rate")
+true_positive_rate_metric = _indicator("true_positive_rate")
+true_negative_rate_metric = _indicator("true_negative_rate")
+positive_rate_metric = _indicator("positive_rate")
+negative_rate_metric = _indicator("negative_rate")
+false_discovery_rate_metric = _indicator("false_discovery_rate")
+false_omission_rate_metric = _indicator("false_omission_rate")
