@@ -194,7 +194,7 @@ def test_plan_as_json_and_as_text(config: str, capsys: Capture, tmp_path: Path) 
     assert call("plan", config, "--json", "--to", "StatisticsGen") == 0
     planned = json.loads(capsys.readouterr().out)
     assert [n["id"] for n in planned["nodes"]][:2] == ["ExampleGen", "StatisticsGen"]
-    assert [n["decision"] for n in planned["nodes"]] == ["run"] * 2 + ["skip"] * 7
+    assert [n["decision"] for n in planned["nodes"]] == ["run"] * 2 + ["skip"] * 8
     assert planned["nodes"][1]["upstream"] == ["ExampleGen"]
     assert all(len(n["key"]) == 32 for n in planned["nodes"])
     assert planned["places"] == {

@@ -65,7 +65,10 @@ if TYPE_CHECKING:
     from .config.model import Towers as Towers
     from .config.push import Push as Push
     from .config.schema import Config as Config
+    from .config.training import EarlyStopping as EarlyStopping
     from .config.training import Training as Training
+    from .config.tuner import Parameter as Parameter
+    from .config.tuner import Tuner as Tuner
 
 __version__ = "0.1.0"
 _HOMES = {
@@ -140,7 +143,14 @@ _HOMES = {
     ),
     "config.push": ("Push",),
     "config.schema": ("Config",),
-    "config.training": ("Training",),
+    "config.training": (
+        "EarlyStopping",
+        "Training",
+    ),
+    "config.tuner": (
+        "Parameter",
+        "Tuner",
+    ),
 }
 """What users import, by the module that holds it; the imports above say the same to editors, and a test holds both together."""
 __all__ = sorted(name for names in _HOMES.values() for name in names)

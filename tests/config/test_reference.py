@@ -34,7 +34,7 @@ def test_every_key_has_its_row_and_its_meaning() -> None:
 @pytest.mark.parametrize(
     ("key", "row"),
     [
-        ("training.epochs", ("whole number > 0", "`10`", "Passes over the training split.")),
+        ("training.batch_size", ("whole number > 0", "`256`", "Rows per step.")),
         (
             "data.input",
             ("text", "**required**", "File or glob, relative to the config; package://PKG/PATH for a file in a package."),

@@ -56,7 +56,13 @@ model:
   hidden_units: [128, 64]
   dropout: 0.1
   optimizer: {name: adam, learning_rate: 0.01, schedule: cosine, warmup: 0.1}""",
-    "training": "training: {epochs: 20, batch_size: 512}",
+    "training": "training: {epochs: 20, batch_size: 512, early_stopping: 5}",
+    "tuner": """\
+tuner:
+  max_trials: 20
+  parameters:
+    model.hidden_units: {choices: [[64, 32], [128]]}
+    model.optimizer.learning_rate: {min: 0.0001, max: 0.1, scale: log}""",
     "evaluation": """\
 evaluation:
   metrics:
