@@ -114,6 +114,25 @@ def test_an_objective_that_no_epoch_has_is_answered_with_those_it_has(tmp_path: 
 def test_a_sample_has_no_row_twice() -> None:
     from waze_data_tfx.training.examples import sample
 
-    drawn = sample(split("train"), 60, seed=1)
+    drawn = sample(split("train"), 60, config_of())
     assert drawn.columns is not None
     assert len(np.unique(drawn.columns["x"])) == drawn.n_rows == 60
+
+
+def test_a_sample_counts_its_own_classes() -> None:
+    """Balanced class weights of a trial are of the rows that it learns from."""
+    from dataclasses import replace
+
+    from waze_data_tfx.training.examples import class_weights, sample
+
+    whole = split("train")
+    assert whole.columns is not None
+    labels = np.array([0] * 75 + [1] * 25)
+    rows = replace(whole, columns={**whole.columns, "y": labels}, n_per_class=np.array([75, 25]))
+    metrics = {"metrics": [{"name": "auc", "lower_bound": 0.5}]}
+    config = config_of(task="binary_classification", evaluation=metrics, training={"class_weights": "balanced"})
+    drawn = sample(rows, 40, config)
+    assert drawn.columns is not None
+    n_one = int(drawn.columns["y"].sum())
+    expected = [40 / (2 * (40 - n_one)), 40 / (2 * n_one)]
+    np.testing.assert_allclose(class_weights(drawn, config), expected, rtol=1e-6)

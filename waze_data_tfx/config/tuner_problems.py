@@ -14,7 +14,7 @@ from .tuner import Parameter, Tuner, applied, is_whole
 
 Problem = tuple[tuple[str | int, ...], str]
 _UNIT = "model.label_scale"
-_LOSS = ("model.loss", "model.head", "model.quantiles", "model.l2")
+_LOSS = ("model.loss", "model.head", "model.quantiles", "model.l2", "training.class_weights")
 
 
 def tuner_problems(config: Config) -> Iterator[Problem]:

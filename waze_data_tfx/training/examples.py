@@ -75,13 +75,15 @@ def read_split(
     return Split(name, files, spec, columns, n_rows, n_per_class)
 
 
-def sample(split: Split, n_rows: int, *, seed: int) -> Split:
-    """Return `n_rows` rows of the split, drawn at random, in memory."""
+def sample(split: Split, n_rows: int, config: Config) -> Split:
+    """Return `n_rows` rows of the split, drawn at random with the config's seed, in memory."""
     if split.columns is not None:
-        rows = np.random.default_rng(seed).choice(split.n_rows, n_rows, replace=False)
-        return replace(split, columns={name: values[rows] for name, values in split.columns.items()}, n_rows=n_rows)
-    records = _records(split.files).shuffle(_SHUFFLE_BUFFER, seed=seed).take(n_rows)
-    return replace(split, columns=_columns_of(records, split.spec), n_rows=n_rows)
+        rows = np.random.default_rng(config.training.seed).choice(split.n_rows, n_rows, replace=False)
+        columns = {name: values[rows] for name, values in split.columns.items()}
+    else:
+        columns = _columns_of(_records(split.files).shuffle(_SHUFFLE_BUFFER, seed=config.training.seed).take(n_rows), split.spec)
+    n_rows, n_per_class = check_labels(split.name, [columns[config.label]], config)
+    return replace(split, columns=columns, n_rows=n_rows, n_per_class=n_per_class)
 
 
 def check_labels(name: str, parts: Iterable[np.ndarray], config: Config) -> tuple[int, np.ndarray | None]:

@@ -75,7 +75,7 @@ class Search(base_tuner.BaseTuner):
         self.tried: list[Tried] = []
         self._settings, self._config, self._inputs = config.tuner, config, inputs
         n_rows = config.tuner.max_rows
-        self._train = sample(train, n_rows, seed=config.training.seed) if n_rows and n_rows < train.n_rows else train
+        self._train = sample(train, n_rows, config) if n_rows and n_rows < train.n_rows else train
         self._evaluation = evaluation
         super().__init__(_oracle(config), directory=directory, project_name="search", overwrite=True)
 
