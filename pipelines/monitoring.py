@@ -52,6 +52,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
                     "format": skew.format,
                     "columns": config.column_types(),
                     "features": sorted(config.features.column_types()),
+                    "left out": [config.label, config.weight],
                 },
                 library=(*THIS, "components/file_example_gen", "data", "config/monitoring.py"),
                 data=tuple(input_files(for_serving(config), "monitoring.skew.input")),
