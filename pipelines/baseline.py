@@ -1,4 +1,4 @@
-"""Which model a candidate is compared with: the one that was blessed last.
+"""Which model a candidate is compared with: the one that was blessed last; and whose statistics the rows are held against.
 
 TFX 1.21's LatestBlessedModelStrategy takes the blessed model with the greatest id. After going back to an earlier model,
 whose training came from the cache, that is the model that was left, not the one that was blessed again and pushed. The plan of
@@ -6,9 +6,13 @@ a run (`runners.cache`) follows the same rule. Imports TFX.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tfx.dsl.components.common import resolver
+
+from waze_data_tfx.history.metadata import History
+from waze_data_tfx.pipelines.earlier import ROWS, STATISTICS, Against, earlier_statistics, rows_of
 
 
 class NewestBlessingStrategy(resolver.ResolverStrategy):
@@ -23,3 +27,26 @@ class NewestBlessingStrategy(resolver.ResolverStrategy):
             if models:
                 return {"model": models, "model_blessing": [blessing]}
         return {"model": [], "model_blessing": []}
+
+
+class EarlierStatisticsStrategy(resolver.ResolverStrategy):
+    """Resolves the statistics of `earlier.earlier_statistics`; nothing before there are any."""
+
+    def __init__(self, pipeline: str, against: Against, push_directory: str) -> None:
+        """Look among the runs of `pipeline`."""
+        self._pipeline, self._against, self._push_directory = pipeline, against, Path(push_directory)
+
+    def resolve_artifacts(self, store: Any, input_dict: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+        """Return `statistics` as given, this run's, and `earlier` with one artifact or none."""
+        history = History(store, self._pipeline)
+        [statistics] = input_dict["statistics"]
+        run = next(e.run for e in history.of_node(STATISTICS) if statistics.id in e.output_ids())
+        found = earlier_statistics(
+            history,
+            run=run,
+            rows=rows_of(history.of_run(run).get(ROWS)),
+            against=self._against,
+            push_directory=self._push_directory,
+        )
+        earlier = [a for a in input_dict["earlier"] if found and a.id == found.id]
+        return {"statistics": [statistics], "earlier": earlier}

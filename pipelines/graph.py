@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,9 @@ class Node:
         library: folders or modules of this package whose source matters to it, relative to the package.
         user_code: the user's files (with their local imports) that it runs.
         data: input files whose content it reads.
+        gates: those of `upstream` that it waits for and reads nothing of: they can stop the run, and are not part of its key.
         resolves_baseline: whether its outputs depend on which model was blessed last.
+        resolves_earlier: whether its outputs depend on an earlier run's statistics, and whose.
         pushes: whether it changes what is current in the push directory.
     """
 
@@ -27,8 +29,15 @@ class Node:
     library: tuple[str, ...] = ()
     user_code: tuple[Path, ...] = ()
     data: tuple[Path, ...] = ()
+    gates: tuple[str, ...] = ()
     resolves_baseline: bool = False
+    resolves_earlier: Literal["", "previous", "pushed"] = ""
     pushes: bool = False
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Return the ids of the nodes whose outputs it reads."""
+        return tuple(u for u in self.upstream if u not in self.gates)
 
 
 def ordered(nodes: tuple[Node, ...]) -> dict[str, Node]:

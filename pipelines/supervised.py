@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from waze_data_tfx.config import view
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.data.sources import input_files
+from waze_data_tfx.monitoring.statistics import N_QUANTILES
+from waze_data_tfx.pipelines import monitoring
 from waze_data_tfx.pipelines.graph import Node
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
     schema_id = "ImportSchemaGen" if config.schema_.file else "SchemaGen"
     schema_upstream = () if config.schema_.file else ("StatisticsGen",)
     columns = config.column_types()
+    gates = monitoring.gates(config)
     return (
         Node(
             "ExampleGen",
@@ -41,9 +44,10 @@ def nodes(config: Config) -> tuple[Node, ...]:
             library=(THIS, "components/file_example_gen", "data"),
             data=tuple(input_files(config)),
         ),
-        Node("StatisticsGen", ("ExampleGen",), library=(THIS,)),
+        Node("StatisticsGen", ("ExampleGen",), library=(THIS,), settings={"n_quantiles": N_QUANTILES}),
         Node(schema_id, schema_upstream, library=(THIS,), data=(config.schema_.file,) if config.schema_.file else ()),
         Node("ExampleValidator", ("StatisticsGen", schema_id), library=(THIS,)),
+        *monitoring.nodes(config),
         Node(
             "Transform",
             ("ExampleGen", schema_id),
@@ -51,10 +55,11 @@ def nodes(config: Config) -> tuple[Node, ...]:
             library=(THIS, "components/transform", "features", "usercode.py", "config/names.py", "config/view.py"),
             user_code=(code.features,) if code.features else (),
         ),
-        *_tuner(config, ("Transform", schema_id, "ExampleValidator")),
+        *_tuner(config, ("Transform", schema_id, "ExampleValidator"), gates),
         Node(
             "Trainer",
-            ("Transform", schema_id, "ExampleValidator", *(("Tuner",) if config.tuner else ())),
+            ("Transform", schema_id, "ExampleValidator", *(("Tuner",) if config.tuner else ()), *gates),
+            gates=gates,
             settings=view.settings(config, view.FOR_MODEL),
             library=(THIS, *LEARNING),
             user_code=(code.model,) if code.model else (),
@@ -62,7 +67,8 @@ def nodes(config: Config) -> tuple[Node, ...]:
         Node("Resolver", ("Trainer",), settings={"baseline": config.evaluation.baseline}, resolves_baseline=True),
         Node(
             "Evaluator",
-            ("ExampleGen", "Trainer", "Resolver"),
+            ("ExampleGen", "Trainer", "Resolver", *gates),
+            gates=gates,
             settings={"evaluation": _dump(config.evaluation), **shared},
             library=(THIS, "components/evaluator", "evaluation", "config/evaluation.py", "config/names.py"),
             resolves_baseline=True,
@@ -83,7 +89,8 @@ def nodes(config: Config) -> tuple[Node, ...]:
         ),
         Node(
             "Pusher",
-            ("Trainer", "Evaluator", "InfraValidator"),
+            ("Trainer", "Evaluator", "InfraValidator", *gates),
+            gates=gates,
             pushes=True,
             settings={"push": _dump(config.push)},
             library=(THIS, "components/pusher", "versions.py"),
@@ -91,13 +98,14 @@ def nodes(config: Config) -> tuple[Node, ...]:
     )
 
 
-def _tuner(config: Config, upstream: tuple[str, ...]) -> tuple[Node, ...]:
+def _tuner(config: Config, upstream: tuple[str, ...], gates: tuple[str, ...]) -> tuple[Node, ...]:
     if config.tuner is None:
         return ()
     return (
         Node(
             "Tuner",
-            upstream,
+            (*upstream, *gates),
+            gates=gates,
             settings={**view.settings(config, view.FOR_MODEL), "tuner": _dump(config.tuner)},
             library=(THIS, "components/tuner", *LEARNING),
             user_code=(config.code.model,) if config.code.model else (),
@@ -142,7 +150,7 @@ def _components(config: Config, data_fingerprint: str) -> "list[BaseNode]":
     text = config.model_dump_json(by_alias=True)
     example_gen = FileExampleGen(config=text, data_fingerprint=data_fingerprint).with_id("ExampleGen")
     examples = example_gen.outputs["examples"]
-    statistics_gen = tfx_components.StatisticsGen(examples=examples)
+    statistics_gen = tfx_components.StatisticsGen(examples=examples, stats_options=monitoring.statistics_options())
     if config.schema_.file:
         schema_gen: Any = ImportSchemaGen(schema_file=str(config.schema_.file))
     else:
@@ -182,7 +190,10 @@ def _components(config: Config, data_fingerprint: str) -> "list[BaseNode]":
         infra_blessing=infra_validator.outputs["blessing"],
         custom_config={"config": text},
     )
-    before = [example_gen, statistics_gen, schema_gen, validator, transform, *tuners]
+    watching = monitoring.components(config, statistics_gen.outputs["statistics"])
+    for node in (*tuners, trainer, evaluator, pusher):
+        node.add_upstream_nodes([w for w in watching if w.id in monitoring.gates(config)])
+    before = [example_gen, statistics_gen, schema_gen, validator, *watching, transform, *tuners]
     return [*before, trainer, resolver, evaluator, infra_validator, pusher]
 
 

@@ -63,6 +63,11 @@ if TYPE_CHECKING:
     from .config.model import Model as Model
     from .config.model import Optimizer as Optimizer
     from .config.model import Towers as Towers
+    from .config.monitoring import ColumnThreshold as ColumnThreshold
+    from .config.monitoring import Drift as Drift
+    from .config.monitoring import Monitoring as Monitoring
+    from .config.monitoring import Skew as Skew
+    from .config.monitoring import Thresholds as Thresholds
     from .config.push import Push as Push
     from .config.schema import Config as Config
     from .config.training import EarlyStopping as EarlyStopping
@@ -141,6 +146,7 @@ _HOMES = {
         "Optimizer",
         "Towers",
     ),
+    "config.monitoring": ("ColumnThreshold", "Drift", "Monitoring", "Skew", "Thresholds"),
     "config.push": ("Push",),
     "config.schema": ("Config",),
     "config.training": (

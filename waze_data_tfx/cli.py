@@ -136,7 +136,7 @@ def run(
 ) -> None:
     """Run the pipeline; ends with a pushed model, or says why not.
 
-    Exit codes: 0 pushed or a clean partial run, 1 failed, 2 your mistake, 3 refused or stopped by anomalies, 75 another
+    Exit codes: 0 pushed or a clean partial run, 1 failed, 2 your mistake, 3 refused or stopped by its data, 75 another
     run holds the root, 130 interrupted and resumable.
     """
     from .commands import execute

@@ -8,7 +8,7 @@ Raised everywhere, caught only by the command line and by the process that runs 
     |   +-- UserCodeError  2     the user's preprocessing_fn or model builder raised or returned something else
     |   +-- DataError      2     the input rows cannot be used: missing column, wrong type, empty split
     +-- RunFailed          1     a node failed for a reason that is not the user's
-    +-- Stopped            3     anomalies stopped the run, or the gate refused
+    +-- Stopped            3     anomalies, drift or skew stopped the run, or the gate refused
     +-- Locked            75     another run holds the pipeline root
     +-- Interrupted      130     a signal ended the run; it can be resumed
 """

@@ -28,6 +28,7 @@ def FileExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the 
     config: Parameter[str],
     data_fingerprint: Parameter[str],
     examples: OutputArtifact[standard_artifacts.Examples],
+    rows: Parameter[str] = "training",
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
     """Read `data.input`, apply the rules, split by hash and write tf.Examples and rows.json.
@@ -35,24 +36,27 @@ def FileExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the 
     Args:
         config: the resolved config as JSON.
         data_fingerprint: identity of the input's content; it only makes the cache key.
+        rows: training, or serving for those of `monitoring.skew.input`.
         examples: receives one gzip TFRecord per input file and split, and the counts in rows.json.
 
     Raises:
         DataError: the rows cannot be used; see `counts.summarise`.
     """
-    settings = Config.model_validate_json(config)
+    kind: logic.Rows = "serving" if rows == "serving" else "training"
+    settings = logic.settings_for(Config.model_validate_json(config), kind)
     names = list(settings.data.split.buckets)
     examples.split_names = artifact_utils.encode_split_names(names)
     folders = {name: artifact_utils.get_split_uri([examples], name) for name in names}
-    plan = logic.make_plan(settings, folders)
+    plan = logic.make_plan(settings, folders, rows=kind)
     parts = os.path.join(examples.uri, PARTS)
     for folder in (parts, *folders.values()):
         fileio.makedirs(folder)
     _run(beam_pipeline, plan, parts)
-    rows = counts.summarise(settings, [_read_part(parts, i) for i in range(len(plan.files))])
+    summarise = counts.summarise_serving if kind == "serving" else counts.summarise
+    counted = summarise(settings, [_read_part(parts, i) for i in range(len(plan.files))])
     fileio.rmtree(parts)
     with fileio.open(os.path.join(examples.uri, logic.ROWS_FILE), "w") as opened:
-        opened.write(json.dumps(rows, indent=2) + "\n")
+        opened.write(json.dumps(counted, indent=2) + "\n")
     examples.span, examples.version = 0, 0
     examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
     examples_utils.set_file_format(examples, "tfrecords_gzip")

@@ -91,6 +91,22 @@ def summarise(config: Config, counts: Sequence[Counts]) -> dict[str, Any]:
     }
 
 
+def summarise_serving(config: Config, counts: Sequence[Counts]) -> dict[str, Any]:
+    """Add up the counts of serving rows; a feature that none of them has is no error here: SkewValidator says so.
+
+    Raises:
+        DataError: no row.
+    """
+    total = Counts(splits=dict.fromkeys(config.data.split.buckets, 0))
+    for part in counts:
+        total.add(part)
+    if not total.rows:
+        raise DataError(
+            f"monitoring.skew.input: {config.data.input}: no rows; expected at least one", hint="look how the file was written"
+        )
+    return {"rows_read": total.rows, "dropped": total.dropped, "splits": total.splits}
+
+
 def add(mine: dict[str, Any], theirs: Mapping[str, Any]) -> None:
     """Add counts by name to `mine`."""
     for name, n in theirs.items():

@@ -143,6 +143,19 @@ def test_counts_that_cannot_train_a_model_are_refused(config, values, expected):
     assert expected in caught.value.message
 
 
+def test_serving_rows_need_no_label_and_every_one_is_read(config, tmp_path):
+    (tmp_path / "asked.csv").write_text("id,km,zone\na,1.5,2\nb,,1\n")
+    asked = config(change=("label: seconds\n", "label: seconds\nmonitoring: {skew: {input: asked.csv}}\n"))
+    settings = logic.settings_for(asked, "serving")
+    plan = logic.make_plan(settings, {"serving": str(tmp_path)}, rows="serving")
+    assert (set(plan.types), plan.label, plan.rules) == ({"id", "km", "zone"}, None, ())
+    written = logic.write_shard(plan, 0)
+    assert (written.rows, written.splits, written.present["km"]) == (2, {"serving": 2}, 1)
+    assert counts.summarise_serving(settings, [written])["splits"] == {"serving": 2}
+    with pytest.raises(DataError, match=r"monitoring.skew.input: .*asked.csv: no rows"):
+        counts.summarise_serving(settings, [counts.Counts()])
+
+
 def test_declared_types_do_not_move_rows(config, tmp_path):
     """The split hashes the file's own text: the same rows are in train, whatever is read from them."""
     folders = {s: str(tmp_path / s) for s in ("train", "eval", "test")}

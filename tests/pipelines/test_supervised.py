@@ -49,6 +49,10 @@ def curated() -> Config:
     return load(TAXI).config
 
 
+def watched() -> Config:
+    return load(TAXI, sets=[*TUNED, "monitoring.drift={}", f"monitoring.skew.input={curated().data.input}"]).config
+
+
 def inferred() -> Config:
     return load(TAXI, sets=["schema.file="]).config
 
@@ -59,7 +63,7 @@ def tuned() -> Config:
 
 @pytest.fixture(scope="module")
 def compiled() -> dict[str, Any]:
-    configs = {"curated": curated(), "inferred": inferred(), "tuned": tuned()}
+    configs = {"curated": curated(), "inferred": inferred(), "tuned": tuned(), "watched": watched()}
     text = json.dumps({name: config.model_dump_json(by_alias=True) for name, config in configs.items()})
     done = subprocess.run([sys.executable, "-c", COMPILED], input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -76,6 +80,17 @@ def test_the_description_is_the_graph_that_tfx_runs(compiled: dict[str, Any], na
         "ExampleGen", "StatisticsGen", schema_gen, "ExampleValidator", "Transform", "Trainer", "Resolver", "Evaluator",
         "InfraValidator", "Pusher",
     }  # fmt: skip
+
+
+def test_what_watches_the_data_can_stop_all_that_follows_without_training_anew(compiled: dict[str, Any]) -> None:
+    described, plain = ordered(nodes(watched())), ordered(nodes(tuned()))
+    assert compiled["watched"]["upstream"] == {id_: sorted(node.upstream) for id_, node in described.items()}
+    gates = ("DriftValidator", "SkewValidator")
+    waiting = {id_ for id_, node in described.items() if set(gates) <= set(node.upstream)}
+    assert waiting == {"Tuner", "Trainer", "Evaluator", "Pusher"}
+    assert {id_: node.read for id_, node in described.items() if id_ in plain} == {id_: n.upstream for id_, n in plain.items()}
+    assert [f.name for f in described["ServingExampleGen"].data] == ["data.csv"]
+    assert {id_ for id_, node in described.items() if node.resolves_earlier} == {"EarlierStatistics", "DriftValidator"}
 
 
 @pytest.mark.parametrize("name", ["curated", "inferred"])
@@ -148,6 +163,21 @@ def test_a_search_is_made_again_only_for_what_matters_to_it(set_: str, touched: 
     assert {id_ for id_, node in after.items() if node.settings != before[id_].settings} == touched
     assert "Tuner" in after["Trainer"].upstream
     assert after["Tuner"].user_code == after["Trainer"].user_code
+
+
+@pytest.mark.parametrize(
+    ("set_", "touched"),
+    [
+        ("monitoring.drift.policy=warn", set()),
+        ("monitoring.drift.threshold.numeric=0.2", {"DriftValidator"}),
+        ("monitoring.drift.against=pushed", {"EarlierStatistics"}),
+        ("monitoring.skew.ignore=[company]", {"SkewValidator"}),
+    ],
+)
+def test_a_threshold_reaches_only_its_validator(set_: str, touched: set[str]) -> None:
+    on = ("monitoring.drift={}", f"monitoring.skew.input={curated().data.input}")
+    before, after = by_id(*on), by_id(*on, set_)
+    assert {id_ for id_, node in after.items() if node.settings != before[id_].settings} == touched
 
 
 def test_code_and_data_reach_the_nodes_that_read_them() -> None:

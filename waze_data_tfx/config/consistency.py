@@ -11,6 +11,7 @@ from .evaluation import DEFAULT_THRESHOLD, METRICS_BY_TASK, MetricThreshold, ind
 from .feature_problems import feature_problems
 from .label_problems import label_problems
 from .model_problems import problems_in_config
+from .monitoring_problems import monitoring_problems
 from .schema import Config
 from .tuner_problems import tuner_problems
 
@@ -28,6 +29,7 @@ def problems_of(config: Config) -> Iterator[tuple[str | tuple[str | int, ...], s
     yield from tuner_problems(config)
     yield from _slice_problems(config)
     yield from _metric_problems(config)
+    yield from monitoring_problems(config)
 
 
 def _key_problems(config: Config) -> Iterator[tuple[str, str]]:

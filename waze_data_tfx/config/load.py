@@ -19,6 +19,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from ..errors import ConfigError, UserError, did_you_mean
+from .monitoring import Monitoring
 from .problems import Key, dotted, position, problems, shown
 from .schema import Config
 
@@ -219,6 +220,7 @@ def _absolute(config: Config, base: Path) -> Config:
             "root": root,
             "data": config.data.model_copy(update={"input": _absolute_input(config.data.input, base)}),
             "schema_": config.schema_.model_copy(update={"file": at(config.schema_.file)}),
+            "monitoring": _absolute_monitoring(config.monitoring, base),
             "code": config.code.model_copy(update={"features": at(config.code.features), "model": at(config.code.model)}),
             "push": config.push.model_copy(update={"directory": at(config.push.directory, root / "serving")}),
             "env": config.env.model_copy(
@@ -230,6 +232,13 @@ def _absolute(config: Config, base: Path) -> Config:
             ),
         }
     )
+
+
+def _absolute_monitoring(monitoring: Monitoring, base: Path) -> Monitoring:
+    skew = monitoring.skew
+    if skew is None:
+        return monitoring
+    return monitoring.model_copy(update={"skew": skew.model_copy(update={"input": _absolute_input(skew.input, base)})})
 
 
 def _absolute_input(text: str, base: Path) -> str:
@@ -249,8 +258,10 @@ def _absolute_input(text: str, base: Path) -> str:
 
 def _missing_files(loaded: Loaded) -> Iterator[str]:
     config = loaded.config
-    if config.data.input.startswith("package://"):
-        yield f"{loaded.where('data', 'input')}: package not installed; received '{config.data.input}'"
+    skew = config.monitoring.skew
+    for place, given in ((("data", "input"), config.data.input), (("monitoring", "skew", "input"), skew.input if skew else "")):
+        if given.startswith("package://"):
+            yield f"{loaded.where(*place)}: package not installed; received '{given}'"
     for key, path in (
         (("schema", "file"), config.schema_.file),
         (("code", "features"), config.code.features),

@@ -16,6 +16,7 @@ from .evaluation import Evaluation
 from .features import Features
 from .infra_validation import InfraValidation
 from .model import Model
+from .monitoring import Monitoring
 from .push import Push
 from .section import Column, ColumnType, Section, Task
 from .training import Training
@@ -62,6 +63,7 @@ class Config(Section):
     data: Annotated[Data, Field(description="Rows.")]
     schema_: Annotated[SchemaSource, Field(alias="schema", description="Data schema.")] = SchemaSource()
     anomalies: Annotated[Anomalies, Field(description="When data does not fit the schema.")] = Anomalies()
+    monitoring: Annotated[Monitoring, Field(description="How far the data may move.")] = Monitoring()
     features: Annotated[Features, Field(description="Columns the model may see.")] = Features()
     code: Annotated[Code, Field(description="Your Python files.")] = Code()
     model: Annotated[Model, Field(description="The model.")] = Model()

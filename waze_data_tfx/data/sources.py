@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, get_args
 
 from waze_data_tfx.config.load import Loaded
+from waze_data_tfx.config.monitoring import for_serving
 from waze_data_tfx.config.problems import Key
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.config.section import ColumnType
@@ -25,8 +26,8 @@ SAMPLE_ROWS = 200
 SQL_TYPES: dict[ColumnType, str] = {"float": "DOUBLE", "int": "BIGINT", "string": "VARCHAR"}
 
 
-def input_files(config: Config) -> list[Path]:
-    """Return the files that `data.input` names, sorted.
+def input_files(config: Config, key: str = "data.input") -> list[Path]:
+    """Return the files that `data.input` names, sorted; `key` is where a person wrote it, for the message.
 
     Raises:
         DataError: nothing matches, or it names a folder.
@@ -34,13 +35,13 @@ def input_files(config: Config) -> list[Path]:
     pattern = config.data.input
     path = Path(pattern)
     if path.is_dir():
-        raise DataError(f"data.input: is a folder; received '{pattern}'; expected a file or a glob, such as '{path / '*.csv'}'")
+        raise DataError(f"{key}: is a folder; received '{pattern}'; expected a file or a glob, such as '{path / '*.csv'}'")
     files = [path] if path.is_file() else sorted(Path(p) for p in glob.glob(pattern, recursive=True) if Path(p).is_file())
     if files:
         return files
     siblings = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []
     place = f"files in {path.parent}: {', '.join(sorted(siblings)[:10]) or 'none'}" if path.parent.is_dir() else "no such folder"
-    raise DataError(f"data.input: no file matches; received '{pattern}'; {place}{did_you_mean(path.name, siblings)}")
+    raise DataError(f"{key}: no file matches; received '{pattern}'; {place}{did_you_mean(path.name, siblings)}")
 
 
 def file_format(config: Config, file: Path) -> Format:
@@ -63,7 +64,7 @@ def format_of(file: Path) -> Format:
         return ENDINGS[endings[-1]]
     known = ", ".join(get_args(Format))
     raise DataError(
-        f"{file}: the ending does not tell the format; expected one of {', '.join(ENDINGS)}; set data.format to {known}"
+        f"{file}: the ending does not tell the format; expected one of {', '.join(ENDINGS)}; set format beside input to {known}"
     )
 
 
@@ -87,23 +88,24 @@ def columns(file: Path, kind: Format) -> list[str] | None:
 def check_columns(loaded: Loaded) -> list[str]:
     """Return what does not fit between the config and the first input file's columns, each with file and line.
 
-    Covers features, label, key, weight, split and slices by name, and that each rule's SQL parses and binds.
+    Covers features, label, key, weight, split and slices by name, that each rule's SQL parses and binds, and serving rows.
     """
     config = loaded.config
+    serving = _serving_problems(loaded)
     try:
         file = input_files(config)[0]
         kind = file_format(config, file)
         known = columns(file, kind)
     except DataError as error:
-        return [f"{loaded.where('data', 'input')}: {error.message.removeprefix('data.input: ')}"]
+        return [f"{loaded.where('data', 'input')}: {error.message.removeprefix('data.input: ')}", *serving]
     if known is None:
-        return []
+        return serving
     problems = [
         f"{loaded.where(*key)}: column '{name}' is not in {file.name}; known: {', '.join(known)}{did_you_mean(name, known)}"
         for key, name in _named_columns(config)
         if name not in known
     ]
-    return problems + list(_rule_problems(loaded, file, kind, known))
+    return problems + list(_rule_problems(loaded, file, kind, known)) + serving
 
 
 def csv_fault(file: Path) -> DataError | None:
@@ -157,6 +159,24 @@ def _named_columns(config: Config) -> Iterator[tuple[Key, str]]:
     for i, slicing in enumerate(config.evaluation.slices):
         for name in slicing.columns:
             yield ("evaluation", "slices", i), name
+
+
+def _serving_problems(loaded: Loaded) -> list[str]:
+    """Return what keeps the rows of `monitoring.skew.input` from being compared: the file, or a feature that they lack."""
+    if loaded.config.monitoring.skew is None:
+        return []
+    where = loaded.where("monitoring", "skew", "input")
+    config = for_serving(loaded.config)
+    try:
+        file = input_files(config, where)[0]
+        known = columns(file, file_format(config, file))
+    except DataError as error:
+        return [error.message if error.message.startswith(where) else f"{where}: {error.message}"]
+    missing = [] if known is None else [n for n in config.features.column_types() if n not in known]
+    return [
+        f"{where}: feature '{name}' is not in {file.name}; known: {', '.join(known or ())}{did_you_mean(name, known or ())}"
+        for name in missing
+    ]
 
 
 def _rule_problems(loaded: Loaded, file: Path, kind: Format, known: list[str]) -> Iterator[str]:

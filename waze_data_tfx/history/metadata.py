@@ -45,7 +45,7 @@ class Artifact:
             return True
         folder = Path(self.uri)
         splits = json.loads(self.properties.get("split_names") or "[]")
-        parts = [folder / f"Split-{name}" for name in splits] or [folder]
+        parts = [_split_folder(folder, name) for name in splits] or [folder]
         return all(part.is_dir() and any(part.iterdir()) for part in parts) or folder.is_file()
 
 
@@ -65,6 +65,12 @@ class Execution:
     def output_ids(self) -> set[int]:
         """Return the ids of everything it made."""
         return {a.id for artifacts in self.outputs.values() for a in artifacts}
+
+
+def _split_folder(folder: Path, split: str) -> Path:
+    """Return where a split lies; DistributionValidator's pairs of splits have a name of their own."""
+    paired = folder / f"SplitPair-{split}"
+    return paired if paired.is_dir() else folder / f"Split-{split}"
 
 
 def lock_path(config: Config) -> Path:
@@ -154,6 +160,10 @@ class History:
     def of_run(self, run: str) -> dict[str, Execution]:
         """Return the newest execution of each node in the run."""
         return {e.node: e for e in reversed(self.executions) if e.run == run}
+
+    def artifact(self, id_: int) -> Artifact | None:
+        """Return an artifact by its id, or None for one that the store no longer has."""
+        return self._artifacts.get(id_)
 
     def latest_blessing(self) -> Artifact | None:
         """Return the newest blessing that this pipeline gave, or None before the first."""

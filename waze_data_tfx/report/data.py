@@ -10,13 +10,16 @@ from typing import Any
 from markupsafe import Markup
 
 from ..history.anomalies import anomalies_in
-from . import charts, statistics
+from ..monitoring import statistics
+from ..monitoring.distances import distance
+from ..monitoring.statistics import Feature
+from . import charts
 from .numbers import number, share
 from .source import Absent, Source
-from .statistics import Feature
 
 FIRST = ("train", "eval")
 N_VALUES = 6
+MEASURES = {"l_infinity": "largest difference of a value's share", "jensen_shannon": "Jensen-Shannon divergence, bits"}
 
 
 @dataclass(frozen=True)
@@ -96,15 +99,15 @@ def moved(before: dict[str, Feature], now: dict[str, Feature]) -> list[dict[str,
             found.append((2.0, {"column": name, "distance": gone, "measure": "", "missing": "", "middle": ""}))
             continue
         a, b = before[name], now[name]
-        far = statistics.distance(a, b)
+        far = distance(a, b)
         row = {
             "column": name,
-            "distance": f"{far[1]:.4f}" if far else "–",
-            "measure": far[0] if far else "no values to compare",
+            "distance": f"{far.value:.4f}" if far else "–",
+            "measure": MEASURES[far.measure] if far else "no values to compare",
             "missing": f"{share(a.missing)} → {share(b.missing)}",
             "middle": f"{_middle(a)} → {_middle(b)}",
         }
-        found.append((far[1] if far else -1.0, row))
+        found.append((far.value if far else -1.0, row))
     return [row for _, row in sorted(found, key=lambda r: -r[0])]
 
 
@@ -132,14 +135,14 @@ def _card(name: str, source: Source, splits: dict[str, Feature]) -> Card:
     if any(f.shown_bins != f.bins for f in splits.values()):
         above = [number(f.shown_bins[-1][1]) if f.bins != f.shown_bins else "" for f in splits.values()]
         lines.append(("not drawn: above", above))
-    far = statistics.distance(splits["train"], splits["eval"]) if {*FIRST} <= {*splits} else None
+    far = distance(splits["train"], splits["eval"]) if {*FIRST} <= {*splits} else None
     return Card(
         name,
         first.kind,
         _role(name, source),
         chart_of(splits, f"{name}: {' and '.join(splits)}"),
         lines,
-        f"train to eval: {far[1]:.4f} ({far[0]})" if far else "",
+        f"train to eval: {far.value:.4f} ({MEASURES[far.measure]})" if far else "",
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..evaluation.verdict import Verdict
 from ..history.record import Run, write_text
-from . import data, fairness, lineage, model, transforms
+from . import data, fairness, lineage, model, monitoring, transforms
 from . import search as searching
 from .numbers import duration, number, share, signed
 from .source import Section, Source, open_source, section
@@ -38,7 +38,7 @@ class Page:
     rows: Section[dict[str, Any]]
     statistics: Section[data.Statistics]
     anomalies: Section[dict[str, list[str]]]
-    drift: Section[data.Drift]
+    monitoring: monitoring.Monitoring
     transforms: Section[transforms.Transforms]
     search: Section[searching.Search]
     training: Section[model.Training]
@@ -77,7 +77,7 @@ def build(source: Source) -> Page:
         rows=section(data.rows, source),
         statistics=section(data.statistics_of, source),
         anomalies=section(data.anomalies, source),
-        drift=section(data.drift, source),
+        monitoring=monitoring.monitoring(source),
         transforms=section(transforms.transforms, source),
         search=section(searching.search, source),
         training=section(model.training, source),
@@ -99,7 +99,7 @@ def headline(run: Run) -> str:
         return f"Done; version {run.pushed_version} is pushed" if run.pushed_version else "Done; nothing was pushed"
     return {
         "refused": "Refused by the gate; nothing was pushed",
-        "stopped": "Stopped: the data does not fit its schema",
+        "stopped": "Stopped by the data",
         "failed": "Failed",
         "interrupted": "Interrupted; it can be resumed",
         "running": "Still running when this was made",

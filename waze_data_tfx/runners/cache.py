@@ -19,6 +19,7 @@ from .. import versions
 from ..config import Config
 from ..data.fingerprint import fingerprint
 from ..history.metadata import SUCCESSFUL, Execution, History
+from ..pipelines.earlier import ROWS, earlier_statistics, rows_in, rows_of
 from ..pipelines.graph import Node, downstream_of, upstream_of
 from ..usercode import code_files
 
@@ -96,7 +97,8 @@ def plan(
     planned: dict[str, Planned] = {}
     for node in nodes.values():
         baseline = _baseline(planned, history) if node.resolves_baseline else None
-        parts = key_parts(config, node, {u: planned[u].key for u in node.upstream}, baseline)
+        earlier = _earlier(config, node, planned, history, run) if node.resolves_earlier else None
+        parts = key_parts(config, node, {u: planned[u].key for u in node.read}, baseline, earlier)
         key = _hash(parts)
         planned[node.id] = _decide(
             config, node, key, parts, planned, history, selection, inside, started, run, (recorded or {}).get(node.id, "")
@@ -104,7 +106,9 @@ def plan(
     return list(planned.values())
 
 
-def key_parts(config: Config, node: Node, upstream: dict[str, str], baseline: int | None) -> dict[str, Any]:
+def key_parts(
+    config: Config, node: Node, upstream: dict[str, str], baseline: int | None, earlier: int | None = None
+) -> dict[str, Any]:
     """Return everything that the node's outputs depend on, by name."""
     parts: dict[str, Any] = {f"config {name}": value for name, value in _flat(node.settings)}
     for file in node.user_code:
@@ -118,6 +122,8 @@ def key_parts(config: Config, node: Node, upstream: dict[str, str], baseline: in
     parts.update({f"upstream {name}": key for name, key in upstream.items()})
     if node.resolves_baseline:
         parts["baseline"] = baseline
+    if node.resolves_earlier:
+        parts["earlier statistics"] = earlier
     return parts
 
 
@@ -165,7 +171,7 @@ def _decide(
 
     if node.id not in inside:
         return is_("skip", f"after --to {selection.end}")
-    upstream = [planned[u] for u in node.upstream]
+    upstream = [planned[u] for u in node.read]
     own = next((e for e in history.of_node(node.id) if e.run == run), None)
     same = own is not None and (own.cache_key or recorded) == key
     if own and same and own.state in SUCCESSFUL and _intact(own) and all(p.decision != "run" for p in upstream):
@@ -268,6 +274,21 @@ def _baseline(planned: Mapping[str, Planned], history: History) -> int | None:
     if source and current in source.output_ids():
         return blessing.properties.get("baseline_model_id")
     return current
+
+
+def _earlier(config: Config, node: Node, planned: Mapping[str, Planned], history: History, run: str) -> int | None:
+    """Return the id of the statistics that this run's are held against, by the rule that the run's resolver follows."""
+    assert node.resolves_earlier
+    assert config.push.directory is not None
+    rows = planned[ROWS]
+    found = earlier_statistics(
+        history,
+        run=run,
+        rows=rows_of(rows.source) if rows.source else rows_in(rows.parts),
+        against=node.resolves_earlier,
+        push_directory=config.push.directory,
+    )
+    return found.id if found else None
 
 
 def _flat(value: Any, prefix: str = "") -> list[tuple[str, Any]]:

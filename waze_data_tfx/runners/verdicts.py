@@ -1,4 +1,4 @@
-"""What finished nodes say: rows and losses, and what decides about going on: anomalies, the gate's verdict, a push.
+"""What finished nodes say: rows and losses, and what decides about going on: anomalies, drift, a verdict, a push.
 
 Read from the artifacts after every node, cached ones too, because TFX's own components end green whatever they found.
 Called by the local runner. Never changes an artifact.
@@ -16,6 +16,9 @@ from ..evaluation.verdict import Verdict
 from ..history.anomalies import anomalies_in
 from ..history.metadata import Execution
 from ..history.record import Run
+from ..monitoring.judge import Kind, watch_of
+
+WATCHING: dict[str, Kind] = {"DriftValidator": "drift", "SkewValidator": "skew"}
 
 INFRA_VERDICT_FILE = "infra_verdict.json"
 
@@ -32,7 +35,7 @@ class Outcome:
 
 def read(node: str, execution: Execution, config: Config, run: Run) -> Outcome:
     """Return what this execution's artifacts mean."""
-    if node == "ExampleGen":
+    if node in ("ExampleGen", "ServingExampleGen"):
         return Outcome(_rows(execution))
     if node == "Tuner":
         return Outcome(_search(execution))
@@ -40,6 +43,8 @@ def read(node: str, execution: Execution, config: Config, run: Run) -> Outcome:
         return Outcome(_training(execution))
     if node == "ExampleValidator":
         return _anomalies(execution, config)
+    if node in WATCHING:
+        return _moved(execution, WATCHING[node], config)
     if node == "Evaluator":
         return _verdict(execution, run)
     if node == "InfraValidator":
@@ -99,6 +104,29 @@ def _anomalies(execution: Execution, config: Config) -> Outcome:
         f"the data does not fit the schema ({note}):\n{listed}\n"
         "  next: mend the data, change the schema, or set anomalies.policy: warn",
     )
+
+
+def _moved(execution: Execution, kind: Kind, config: Config) -> Outcome:
+    """Say which columns have moved too far, and end the run where the policy says so."""
+    [artifact] = execution.outputs["anomalies"]
+    verdict = Verdict.from_json((Path(artifact.uri) / "verdict.json").read_text(encoding="utf-8"))
+    failed = [c for c in verdict.checks if c.passed is False]
+    judged = [c for c in verdict.checks if c.passed is not None]
+    if verdict.baseline is None:
+        return Outcome(verdict.note)
+    if not judged:
+        return Outcome(f"nothing was judged; {verdict.checks[0].slice}: {verdict.checks[0].reason}")
+    if not failed:
+        unjudged = len(verdict.checks) - len(judged)
+        return Outcome(f"no {kind} in {len(judged)} columns" + (f"; {unjudged} not judged" if unjudged else ""))
+    note = f"{kind} in {len(failed)} of {len(judged)} columns"
+    if watch_of(config, kind).policy == "warn":
+        more = f" (+{len(failed) - 1})" if len(failed) > 1 else ""
+        return Outcome(f"{note}: {failed[0].slice}: {failed[0].reason}{more}")
+    listed = "\n".join(f"  {c.slice}: {c.reason}" for c in failed)
+    where = "the earlier run's" if kind == "drift" else "the serving rows"
+    message = f"the training rows have moved too far from {where} ({note}):\n{listed}\n  next: {verdict.hint}"
+    return Outcome(note, "stopped", message)
 
 
 def _verdict(execution: Execution, run: Run) -> Outcome:

@@ -1,6 +1,6 @@
-"""StatisticsGen's protobufs as plain numbers, and how far two splits or two runs are apart.
+"""StatisticsGen's protobufs as plain numbers.
 
-Called by `data`. Imports tensorflow_metadata, which needs no TensorFlow, inside its functions. Judges nothing.
+Called by `judge` and by the report. Imports tensorflow_metadata, which needs no TensorFlow, inside its functions. Judges nothing.
 """
 
 import math
@@ -12,6 +12,9 @@ Bin = tuple[float, float, float]
 """(low, high, number of rows)"""
 KINDS = {0: "int", 1: "float", 2: "string", 3: "bytes", 4: "struct"}
 CROWDED = 0.9
+N_QUANTILES = 100
+"""Bins of equal count that StatisticsGen is asked for: TFDV's sketch is exact to a hundredth of the rows (its `epsilon`)."""
+N_DECILES = 10
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Feature:
         n_missing: rows without a value.
         numbers: mean, standard deviation, minimum, median, maximum and share of zeros of a numeric column; else empty.
         bins: ten bins of equal width; empty for text.
-        deciles: ten bins of equal count; empty for text.
+        quantiles: bins of equal count, `N_QUANTILES` in what StatisticsGen makes now; empty for text.
         values: text -> number of rows, most frequent first; empty for numbers.
         n_unique: distinct texts.
     """
@@ -36,7 +39,7 @@ class Feature:
     n_missing: int
     numbers: dict[str, float]
     bins: tuple[Bin, ...]
-    deciles: tuple[Bin, ...]
+    quantiles: tuple[Bin, ...]
     values: dict[str, float]
     n_unique: int | None
 
@@ -44,6 +47,20 @@ class Feature:
     def missing(self) -> float:
         """Return the share of rows without a value."""
         return self.n_missing / self.n_rows if self.n_rows else 0.0
+
+    @property
+    def n_present(self) -> int:
+        """Return the number of rows with a value."""
+        return self.n_rows - self.n_missing
+
+    @property
+    def deciles(self) -> tuple[Bin, ...]:
+        """Return the quantiles put together into ten bins of equal count."""
+        size, rest = divmod(len(self.quantiles), N_DECILES)
+        if not size or rest:
+            return self.quantiles
+        groups = (self.quantiles[i : i + size] for i in range(0, len(self.quantiles), size))
+        return tuple((g[0][0], g[-1][1], sum(n for _, _, n in g)) for g in groups)
 
     @property
     def shown_bins(self) -> tuple[Bin, ...]:
@@ -66,21 +83,6 @@ def read(artifact: Path) -> dict[str, dict[str, Feature]]:
     return found
 
 
-def distance(before: Feature, now: Feature) -> tuple[str, float] | None:
-    """Return how far two distributions are apart: a measure's name and a value, 0 for the same; None where one has no values.
-
-    Text: the largest difference of any value's share (L-infinity, 0..1), as in TensorFlow Data Validation. Numbers: the mean
-    distance of the nine deciles, in units of the distance between the first and the last of them. Not the divergence of the
-    histograms: their ten bins span the extremes, so that one outlier moves all of them.
-    """
-    if before.values and now.values:
-        a, b = (_shares(f.values) for f in (before, now))
-        return "largest difference of a value's share", max(abs(a.get(v, 0.0) - b.get(v, 0.0)) for v in {*a, *b})
-    if len(before.deciles) == len(now.deciles) > 1:
-        return "mean shift of the deciles, in units of their spread", _shift(before.deciles, now.deciles)
-    return None
-
-
 def _feature(message: Any, n_rows: int) -> Feature:
     stats = getattr(message, message.WhichOneof("stats") or "num_stats")
     common = stats.common_stats
@@ -96,7 +98,7 @@ def _feature(message: Any, n_rows: int) -> Feature:
         n_missing=n_rows - present,
         numbers=_numbers(stats, present) if numeric and present else {},
         bins=_bins(stats, 0) if numeric and present else (),
-        deciles=_bins(stats, 1) if numeric and present else (),
+        quantiles=_bins(stats, 1) if numeric and present else (),
         values=dict(sorted(values.items(), key=lambda v: -v[1])),
         n_unique=int(stats.unique) if values else None,
     )
@@ -119,15 +121,3 @@ def _bins(stats: Any, kind: int) -> tuple[Bin, ...]:
     return tuple(
         (b.low_value, b.high_value, b.sample_count) for b in buckets if math.isfinite(b.low_value) and math.isfinite(b.high_value)
     )
-
-
-def _shares(values: dict[str, float]) -> dict[str, float]:
-    total = sum(values.values())
-    return {k: v / total for k, v in values.items()} if total else {}
-
-
-def _shift(before: tuple[Bin, ...], now: tuple[Bin, ...]) -> float:
-    old, new = ([high for _, high, _ in bins[:-1]] for bins in (before, now))
-    shift = sum(abs(a - b) for a, b in zip(old, new, strict=True)) / len(old)
-    spread = max(old[-1] - old[0], new[-1] - new[0])
-    return shift / spread if spread else float(shift > 0)
