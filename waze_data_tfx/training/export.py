@@ -68,12 +68,45 @@ def export(model: Any, arrange: Arrange, transformed: Any, config: Config, direc
         return function
 
     signatures = {
-        "serving_default": _from_examples(predict, columns, key),
-        RAW: _from_columns(predict, columns, key),
+        "serving_default": from_examples(predict, columns, key),
+        RAW: from_columns(predict, columns, key),
     }
     if is_keras_3(model):
         signatures |= {name: _from_examples(embed(tower), columns, key) for name, tower in towers(model).items()}
     tf.saved_model.save(module, directory, signatures=signatures)
+
+
+def from_examples(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:
+    """Return the concrete function `serving_default`: serialized examples [n], parsed, into `predict(raw columns, keys)`.
+
+    Args:
+        predict: from raw columns by name, and the keys [n] or None, to outputs.
+        columns: how each feature column is parsed.
+        key: KEY -> (column, how it is parsed), or empty.
+    """
+
+    def serve(examples: Any) -> Any:
+        spec = {name: _tolerant(feature) for name, feature in columns.items()}
+        for name, feature in key.values():
+            spec[name] = tf.io.FixedLenFeature([], feature.dtype, default_value="" if feature.dtype == tf.string else 0)
+        parsed = tf.io.parse_example(examples, spec)
+        keys = next((parsed[name] for name, _ in key.values()), None)
+        return predict({name: parsed[name] for name in columns}, keys)
+
+    return _concrete(serve, tf.TensorSpec([None], tf.string, name="examples"))
+
+
+def from_columns(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:
+    """Return the concrete function `raw`: typed columns [n], without what means missing, into `predict`; see `from_examples`."""
+    dtypes = {name: feature.dtype for name, feature in (*columns.items(), *key.values())}
+    names = argument_names(dtypes)
+    signature = {names[name]: tf.TensorSpec([None], dtype, name=names[name]) for name, dtype in dtypes.items()}
+
+    def serve(**tensors: Any) -> Any:
+        keys = next((tf.identity(tensors[names[name]]) for name, _ in key.values()), None)
+        return predict({name: _as_parsed(tensors[names[name]], feature) for name, feature in columns.items()}, keys)
+
+    return tf.function(serve, autograph=False).get_concrete_function(**signature)
 
 
 def predictions(output: Any, config: Config) -> dict[str, Any]:
@@ -104,30 +137,6 @@ def _joined(chosen: Any, config: Config) -> Any:
     """Return the names of each row's classes as one text [n]; chosen: [n, n_classes] bool."""
     names = tf.broadcast_to(tf.constant(config.class_names), tf.shape(chosen))
     return tf.strings.reduce_join(tf.ragged.boolean_mask(names, chosen), axis=1, separator=config.label_separator)
-
-
-def _from_examples(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:
-    def serve(examples: Any) -> Any:
-        spec = {name: _tolerant(feature) for name, feature in columns.items()}
-        for name, feature in key.values():
-            spec[name] = tf.io.FixedLenFeature([], feature.dtype, default_value="" if feature.dtype == tf.string else 0)
-        parsed = tf.io.parse_example(examples, spec)
-        keys = next((parsed[name] for name, _ in key.values()), None)
-        return predict({name: parsed[name] for name in columns}, keys)
-
-    return _concrete(serve, tf.TensorSpec([None], tf.string, name="examples"))
-
-
-def _from_columns(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:
-    dtypes = {name: feature.dtype for name, feature in (*columns.items(), *key.values())}
-    names = argument_names(dtypes)
-    signature = {names[name]: tf.TensorSpec([None], dtype, name=names[name]) for name, dtype in dtypes.items()}
-
-    def serve(**tensors: Any) -> Any:
-        keys = next((tf.identity(tensors[names[name]]) for name, _ in key.values()), None)
-        return predict({name: _as_parsed(tensors[names[name]], feature) for name, feature in columns.items()}, keys)
-
-    return tf.function(serve, autograph=False).get_concrete_function(**signature)
 
 
 def _concrete(function: Callable[..., Any], spec: Any) -> Any:
