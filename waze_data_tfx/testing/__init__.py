@@ -64,7 +64,7 @@ def check_parity(config_path: str | Path, rows: Rows, *, fit_rows: Rows | None =
 
     answer = ask("parity", config_path, rows=_plain(rows), fit_rows=_plain(fit_rows))
     if answer["differences"]:
-        hint = "a feature may depend only on its own row and on what the analyzers found; a random, counted or batch-wide value skews"
+        hint = "let a feature depend only on its row and on analyzers: no random, counted or batch-wide value"
         raise AssertionError(told("the rows are not transformed alike", answer["differences"], hint))
     return answer["rows"]
 

@@ -112,10 +112,15 @@ def _means(column: Sequence[Any], target: np.ndarray, train: np.ndarray) -> np.n
     return np.array([float(np.mean(groups[value])) if value in groups else overall for value in column])
 
 
-def _moved(config: Config, examples: Sequence[bytes], features: Sequence[Mapping[str, Any]], folder: Path) -> list[dict[str, Any]]:
+def _moved(
+    config: Config, examples: Sequence[bytes], features: Sequence[Mapping[str, Any]], folder: Path
+) -> list[dict[str, Any]]:
     """Return which features differ when the labels stand in another order, and when there are none."""
     found = []
-    for how, changed in (("reversed", data.labels_reversed(config, examples)), ("removed", data.labels_removed(config, examples))):
+    for how, changed in (
+        ("reversed", data.labels_reversed(config, examples)),
+        ("removed", data.labels_removed(config, examples)),
+    ):
         again = fitting.fit(config, changed, folder / "leaks" / how)
         received = fitting.listed(again.apply(changed), config)
         found += differences(features, received, names=("with its labels", f"with labels {how}"))

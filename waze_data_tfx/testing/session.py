@@ -62,7 +62,7 @@ class Worker:
         except KeyboardInterrupt:  # its answer would be taken for the next one's
             self.end()
             raise
-        answer = json.loads(line) if line else {"died": "the worker process ended"}
+        answer: dict[str, Any] = json.loads(line) if line else {"died": "the worker process ended"}
         if "died" in answer:
             raise RunFailed(f"testing: {answer['died']}\n{self._said()}")
         if "error" in answer:

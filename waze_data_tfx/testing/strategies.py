@@ -47,16 +47,25 @@ def rows(config_path: str | Path, *, values: Values = "any", min_size: int = 1, 
 
 
 def slow(max_examples: int = 5) -> Any:
-    """Return Hypothesis settings for tests that take a second or more per example: no deadline, few examples, no database.
+    """Return Hypothesis settings for tests that take a second per example: few, no deadline, no database and no shrinking.
+
+    Shrinking would try hundreds of examples more; the message names feature and row, and Hypothesis prints the rows.
 
     Raises:
         UserError: Hypothesis is not installed.
     """
     _hypothesis()
-    from hypothesis import HealthCheck, settings
+    from hypothesis import HealthCheck, Phase, settings
 
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
-    return settings(max_examples=max_examples, deadline=None, database=None, suppress_health_check=checks, derandomize=True)
+    return settings(
+        max_examples=max_examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=checks,
+    )
 
 
 def _hypothesis() -> Any:

@@ -23,7 +23,6 @@ UNNEEDED = "tqdm.notebook"
 """Optional for google-cloud-bigquery, which Beam imports; brings IPython along and half a second."""
 
 
-
 class Worker:
     """Answers requests until its standard input closes."""
 
@@ -97,7 +96,8 @@ def main(folder: str) -> NoReturn:
 
 
 def _import() -> None:
-    sys.modules[UNNEEDED] = None  # type: ignore[assignment]  importing it raises ImportError
+    blocked: dict[str, Any] = dict.fromkeys([UNNEEDED])  # importing it raises ImportError
+    sys.modules.update(blocked)
     try:
         from . import jobs  # noqa: F401
     finally:
