@@ -35,7 +35,7 @@ def test_golden_rows_are_missing_then_written_then_compared(tmp_path: Path) -> N
     assert f"{golden}: no such golden file" in done.stdout
     assert f"next: pytest {test_file} --rewrite-golden" in done.stdout
     assert _pytest(tmp_path, "--rewrite-golden").returncode == 0
-    assert json.loads(golden.read_text()) == [{"km": -1.0, "zone_vocabulary": 1}, {"km": 1.0, "zone_vocabulary": 0}]
+    assert json.loads(golden.read_text()) == [{"km": -1.0, "zone_vocabulary": 0}, {"km": 1.0, "zone_vocabulary": 1}]
     golden.write_text(golden.read_text().replace("-1.0", "-1.5"))
     done = _pytest(tmp_path)
     assert done.returncode == 1

@@ -41,7 +41,8 @@ def leaks(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     from . import predictors
 
     config = load(request["config"]).config
-    return predictors.measure(config, request["rows"], request["n_rows"], folder)
+    with tempfile.TemporaryDirectory() as place:
+        return predictors.measure(config, request["rows"], request["n_rows"], Path(place))
 
 
 def _fit_rows(request: dict[str, Any]) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ def measure(config: Config, rows: Rows | None, n_rows: int, folder: Path) -> dic
     examples = fitting.encoded(config, rows) if rows is not None else data.examples(config, n_rows)
     if len(examples) < MIN_ROWS:
         raise UserError(f"check_no_leak: received {len(examples)} rows; expected at least {MIN_ROWS}", hint="give more rows")
-    fit = fitting.fit(config, examples, folder / "leaks" / "as_is")
+    fit = fitting.fit(config, examples, folder / "as_is")
     outputs = fit.apply(examples)
     labels = np.asarray(outputs[config.label].numpy(), np.float64).reshape(len(examples), -1)
     features = fitting.listed(outputs, config)
@@ -121,7 +121,7 @@ def _moved(
         ("reversed", data.labels_reversed(config, examples)),
         ("removed", data.labels_removed(config, examples)),
     ):
-        again = fitting.fit(config, changed, folder / "leaks" / how)
+        again = fitting.fit(config, changed, folder / how)
         received = fitting.listed(again.apply(changed), config)
         found += differences(features, received, names=("with its labels", f"with labels {how}"))
     return found
