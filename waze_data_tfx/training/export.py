@@ -72,8 +72,38 @@ def export(model: Any, arrange: Arrange, transformed: Any, config: Config, direc
         RAW: from_columns(predict, columns, key),
     }
     if is_keras_3(model):
-        signatures |= {name: _from_examples(embed(tower), columns, key) for name, tower in towers(model).items()}
+        signatures |= {name: from_examples(embed(tower), columns, key) for name, tower in towers(model).items()}
     tf.saved_model.save(module, directory, signatures=signatures)
+
+
+def predictions(output: Any, config: Config) -> dict[str, Any]:
+    """Return what is served, from the model's output [n], [n, 1], [n, n_classes] or [n, n_quantiles]."""
+    if has_quantiles(config):
+        values = tf.cast(output, tf.float32) * config.model.label_scale
+        return {PREDICTION: values[:, config.model.quantiles.index(0.5)], QUANTILES: values}
+    if config.task == "regression":
+        return {PREDICTION: tf.cast(tf.reshape(output, [-1]), tf.float32) * config.model.label_scale}
+    if config.task == "binary_classification":
+        p_one = tf.cast(tf.reshape(output, [-1]), tf.float32)
+        scores = tf.stack([1 - p_one, p_one], axis=1)
+        return {PREDICTION: p_one, SCORES: scores, CLASSES: _named(tf.cast(p_one >= 0.5, tf.int64), config)}
+    scores = tf.cast(output, tf.float32)
+    if config.task == "multilabel_classification":
+        chosen = scores >= 0.5
+        return {PREDICTION: tf.cast(chosen, tf.int64), SCORES: scores, CLASSES: _joined(chosen, config)}
+    classes = tf.argmax(output, axis=1, output_type=tf.int64)
+    return {PREDICTION: classes, SCORES: scores, CLASSES: _named(classes, config)}
+
+
+def _named(classes: Any, config: Config) -> Any:
+    """Return the names of the classes [n], or the numbers where they have none."""
+    return tf.gather(tf.constant(config.classes), classes) if config.classes else tf.identity(classes)
+
+
+def _joined(chosen: Any, config: Config) -> Any:
+    """Return the names of each row's classes as one text [n]; chosen: [n, n_classes] bool."""
+    names = tf.broadcast_to(tf.constant(config.class_names), tf.shape(chosen))
+    return tf.strings.reduce_join(tf.ragged.boolean_mask(names, chosen), axis=1, separator=config.label_separator)
 
 
 def from_examples(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:
@@ -107,36 +137,6 @@ def from_columns(predict: Callable[..., Any], columns: Mapping[str, Any], key: M
         return predict({name: _as_parsed(tensors[names[name]], feature) for name, feature in columns.items()}, keys)
 
     return tf.function(serve, autograph=False).get_concrete_function(**signature)
-
-
-def predictions(output: Any, config: Config) -> dict[str, Any]:
-    """Return what is served, from the model's output [n], [n, 1], [n, n_classes] or [n, n_quantiles]."""
-    if has_quantiles(config):
-        values = tf.cast(output, tf.float32) * config.model.label_scale
-        return {PREDICTION: values[:, config.model.quantiles.index(0.5)], QUANTILES: values}
-    if config.task == "regression":
-        return {PREDICTION: tf.cast(tf.reshape(output, [-1]), tf.float32) * config.model.label_scale}
-    if config.task == "binary_classification":
-        p_one = tf.cast(tf.reshape(output, [-1]), tf.float32)
-        scores = tf.stack([1 - p_one, p_one], axis=1)
-        return {PREDICTION: p_one, SCORES: scores, CLASSES: _named(tf.cast(p_one >= 0.5, tf.int64), config)}
-    scores = tf.cast(output, tf.float32)
-    if config.task == "multilabel_classification":
-        chosen = scores >= 0.5
-        return {PREDICTION: tf.cast(chosen, tf.int64), SCORES: scores, CLASSES: _joined(chosen, config)}
-    classes = tf.argmax(output, axis=1, output_type=tf.int64)
-    return {PREDICTION: classes, SCORES: scores, CLASSES: _named(classes, config)}
-
-
-def _named(classes: Any, config: Config) -> Any:
-    """Return the names of the classes [n], or the numbers where they have none."""
-    return tf.gather(tf.constant(config.classes), classes) if config.classes else tf.identity(classes)
-
-
-def _joined(chosen: Any, config: Config) -> Any:
-    """Return the names of each row's classes as one text [n]; chosen: [n, n_classes] bool."""
-    names = tf.broadcast_to(tf.constant(config.class_names), tf.shape(chosen))
-    return tf.strings.reduce_join(tf.ragged.boolean_mask(names, chosen), axis=1, separator=config.label_separator)
 
 
 def _concrete(function: Callable[..., Any], spec: Any) -> Any:
