@@ -19,10 +19,10 @@ from project_for_test import ROWS, write
 
 
 def test_values_by_hand(tmp_path: Path) -> None:
-    """The km present are 1 3 5: mean 3; the missing one becomes 3. Variance (4 + 0 + 4 + 0) / 4 = 2."""
+    """The km present are 1 3 5: mean 3; variance (4 + 0 + 4) / 3 = 8 / 3, and 2 / sqrt(8 / 3) = sqrt(1.5). Missing: the mean, so 0."""
     out = testing.transform_rows(write(tmp_path), ROWS)
-    assert [row["km"] for row in out] == pytest.approx([-(2**0.5), 0, 2**0.5, 0], abs=1e-6)
-    assert [row["zone_vocabulary"] for row in out] == [0, 0, 1, 2]  # port, port, hill, then the bucket for the rest
+    assert [row["km"] for row in out] == pytest.approx([-(1.5**0.5), 0, 1.5**0.5, 0], abs=1e-6)
+    assert [row["zone_vocabulary"] for row in out] == [0, 0, 1, 3]  # port, port, hill; 2 is the bucket for the rest, 3 missing
     assert set(out[0]) == {"km", "zone_vocabulary"}
 
 
