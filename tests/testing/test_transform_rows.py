@@ -19,11 +19,24 @@ from project_for_test import ROWS, write
 
 
 def test_values_by_hand(tmp_path: Path) -> None:
-    """The km present are 1 3 5: mean 3; variance (4 + 0 + 4) / 3 = 8 / 3, and 2 / sqrt(8 / 3) = sqrt(1.5). Missing: the mean, so 0."""
+    """The km present are 1 3 5: mean 3; variance (4 + 0 + 4) / 3 = 8 / 3, 2 / sqrt(8 / 3) = sqrt(1.5); missing ends as 0."""
     out = testing.transform_rows(write(tmp_path), ROWS)
     assert [row["km"] for row in out] == pytest.approx([-(1.5**0.5), 0, 1.5**0.5, 0], abs=1e-6)
     assert [row["zone_vocabulary"] for row in out] == [0, 0, 1, 3]  # port, port, hill; 2 is the bucket for the rest, 3 missing
     assert set(out[0]) == {"km", "zone_vocabulary"}
+
+
+@pytest.mark.parametrize(
+    ("task", "label"),
+    [("binary_classification", "late"), ("multilabel_classification", "late|early"), ("multilabel_classification", "")],
+)
+def test_a_label_of_text_is_no_feature_and_may_be_given(tmp_path: Path, task: str, label: str) -> None:
+    config = write(tmp_path, more=f"task: {task}\nclasses: [early, late]\n")
+    config.write_text(config.read_text().replace("mae, upper_bound: 1000", "auc, lower_bound: 0.5"))
+    out = testing.transform_rows(config, [{**row, "seconds": label or None} for row in ROWS])
+    assert set(out[0]) == {"km", "zone_vocabulary"}
+    with pytest.raises(UserError, match=r"^label 'seconds': unknown class 'lat'; known: early, late; did you mean 'late'\?$"):
+        testing.transform_rows(config, [{**ROWS[0], "seconds": "lat"}])
 
 
 def test_fitted_on_other_rows(tmp_path: Path) -> None:

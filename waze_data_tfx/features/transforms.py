@@ -191,10 +191,8 @@ def dense(x: Any, default: Any) -> tf.Tensor:
     if isinstance(x, tf.SparseTensor):
         x = tft.sparse_tensor_to_dense_with_shape(x, [None, 1], tf.constant(default, x.dtype))
     values = tf.reshape(x, [-1])
-    if x.dtype.is_floating:
-        here = tf.math.is_finite(values)
-    else:
-        here = tf.not_equal(values, "" if x.dtype == tf.string else x.dtype.min)
+    absent = "" if x.dtype == tf.string else x.dtype.min
+    here = tf.math.is_finite(values) if x.dtype.is_floating else tf.not_equal(values, absent)
     return tf.where(here, values, tf.constant(default, x.dtype))
 
 

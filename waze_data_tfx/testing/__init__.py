@@ -37,7 +37,7 @@ def transform_rows(config_path: str | Path, rows: Rows, *, fit_rows: Rows | None
         fit_rows: what the analyzers see; default: `rows`.
 
     Returns:
-        One dict per row: output name -> number, string, or list for vectors; the label and key left out.
+        One dict per row: output name -> number, string, or list for vectors; label, weight and key left out.
 
     Raises:
         WazeTfxError: as the ExampleGen and Transform nodes would.

@@ -28,7 +28,9 @@ def examples(config: Config, n_rows: int) -> list[bytes]:
             typed = parse(raw, {**plan.rule_types, **plan.types}, file=file, first_row=row)
             row += raw.num_rows
             kept = typed.filter(pa.array(np.asarray(rules.dropped_by(typed)) < 0)).slice(0, n_rows - len(made))
-            made += list(encode(kept, list(plan.types)))
+            labels = plan.label.encode(kept.column(config.label)).values
+            labelled = kept.set_column(kept.schema.get_field_index(config.label), config.label, labels)
+            made += list(encode(labelled, list(plan.types)))
             if len(made) == n_rows:
                 return made
     return made

@@ -24,6 +24,7 @@ from tensorflow_transform.tf_metadata import schema_utils
 from waze_data_tfx.components.transform import logic
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.data.encode import encode
+from waze_data_tfx.data.labels import example_label
 from waze_data_tfx.data.rows import parse
 from waze_data_tfx.errors import UserError, unknown_name
 from waze_data_tfx.features import entry
@@ -110,10 +111,14 @@ def encoded(config: Config, rows: Rows) -> list[bytes]:
         for name in row:
             if name not in types:
                 raise UserError(f"row {i}: {unknown_name('column', name, types)}")
-    required = [config.label] if isinstance(_spec(schema(config)).get(config.label), tf.io.FixedLenFeature) else []
-    texts = {name: [_text(row.get(name, "0" if name in required else None)) for row in rows] for name in types}
+    texts = {name: [_text(row.get(name)) for row in rows] for name in types}
+    named = config.file_types()[config.label] == "string"
+    texts[config.label] = [None if named else text or "0" for text in texts[config.label]]
     batch = pa.RecordBatch.from_arrays([pa.array(t, pa.large_string()) for t in texts.values()], names=list(texts))
-    return list(encode(parse(batch, types, file=Path("rows"), first_row=1), list(types)))
+    parsed = parse(batch, types, file=Path("rows"), first_row=1)
+    if named:
+        parsed = parsed.set_column(parsed.schema.get_field_index(config.label), config.label, _labels(config, rows))
+    return list(encode(parsed, list(types)))
 
 
 def schema(config: Config) -> schema_pb2.Schema:
@@ -126,8 +131,8 @@ def schema(config: Config) -> schema_pb2.Schema:
 
 
 def listed(outputs: Mapping[str, Any], config: Config) -> list[dict[str, Any]]:
-    """Return the outputs as one dict of plain values per row, without label and key."""
-    names = sorted(set(outputs) - {config.label, config.key})
+    """Return the outputs as one dict of plain values per row, without label, weight and key."""
+    names = sorted(set(outputs) - {config.label, config.weight, config.key})
     columns = {name: _column(outputs[name]) for name in names}
     return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
@@ -145,6 +150,14 @@ def _identity(config: Config, rows: Rows) -> str:
     read = config.schema_.file.read_text("utf-8") if config.schema_.file else ""
     parts = [config.model_dump_json(by_alias=True), code, read, [{k: _text(v) for k, v in row.items()} for row in rows]]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _labels(config: Config, rows: Rows) -> pa.Array:
+    """Return the numbers of labels that are text; a missing one becomes one that fits."""
+    labels = [example_label(row.get(config.label), config) for row in rows]
+    if config.task == "multilabel_classification":
+        return pa.array(labels, pa.large_list(pa.int64()))
+    return pa.array([value for [value] in labels], pa.int64())
 
 
 def _pipeline() -> Any:
