@@ -60,5 +60,8 @@ setup(
     },
     install_requires=BASE,
     extras_require={"tfx": TFX, "dev": DEV},
-    entry_points={"console_scripts": ["waze-tfx=waze_data_tfx.cli:main"]},
+    entry_points={
+        "console_scripts": ["waze-tfx=waze_data_tfx.cli:main"],
+        "pytest11": ["waze_data_tfx.testing.plugin=waze_data_tfx.testing.plugin"],  # so named, `-p` does not register it twice
+    },
 )

@@ -54,10 +54,15 @@ def run(
         whatever preprocessing_fn raises, while it is traced.
         UserCodeError: an output has another number of rows than the input.
     """
-    raw = dataset_metadata.DatasetMetadata(schema)
-    metadata_io.write_metadata(raw, os.path.join(paths.graph, tft.TFTransformOutput.RAW_METADATA_DIR))
+    write_raw_metadata(schema, paths)
     analyze(make_pipeline(), schema, preprocessing_fn, paths)
     transform(make_pipeline(), paths, origin)
+
+
+def write_raw_metadata(schema: schema_pb2.Schema, paths: Paths) -> None:
+    """Write the raw features' schema beside the graph, where whoever reads the graph looks for it."""
+    raw = dataset_metadata.DatasetMetadata(schema)
+    metadata_io.write_metadata(raw, os.path.join(paths.graph, tft.TFTransformOutput.RAW_METADATA_DIR))
 
 
 def analyze(pipeline: Any, schema: schema_pb2.Schema, preprocessing_fn: Callable[..., Any], paths: Paths) -> None:

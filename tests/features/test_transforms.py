@@ -194,6 +194,12 @@ def test_a_column_that_the_schema_lacks_is_named():
         preprocessing_fn({c.replace("pa", "p"): 0 for c in COLUMNS}, {"config": CONFIG.model_dump_json(by_alias=True)})
 
 
+def test_dense_fills_what_is_missing_by_value_too():
+    np.testing.assert_array_equal(features.dense(tf.constant([1.0, math.nan, math.inf]), 5.0), [1, 5, 5])
+    np.testing.assert_array_equal(features.dense(tf.constant([7, -(2**63)], tf.int64), 5), [7, 5])
+    np.testing.assert_array_equal(features.dense(tf.constant(["a", ""]), "b"), [b"a", b"b"])
+
+
 def test_dense_raw_columns_mark_missing_by_value():
     np.testing.assert_array_equal(features.missing_indicator(tf.constant([[1.0], [math.nan]])), [0, 1])
     np.testing.assert_array_equal(features.missing_indicator(tf.constant([["x"], [""]])), [0, 1])

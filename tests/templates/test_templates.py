@@ -57,7 +57,7 @@ def test_a_fork_passes_check_and_its_own_test(template: str, places: Path) -> No
     done = waze_tfx("check", config)
     assert done.returncode == 0, done.stderr
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "waze_data_tfx.testing.plugin", "."],
         cwd=config.parent,
         capture_output=True,
         text=True,

@@ -187,11 +187,13 @@ def category(x: Any, size: int, *, encoding: str = "one_hot") -> tf.Tensor:
 
 
 def dense(x: Any, default: Any) -> tf.Tensor:
-    """Return a [n] tensor of x's type in which `default` stands for a missing value."""
+    """Return a [n] tensor of x's type in which `default` stands for a missing value, absent or written as one."""
     if isinstance(x, tf.SparseTensor):
-        filled = tft.sparse_tensor_to_dense_with_shape(x, [None, 1], tf.constant(default, x.dtype))
-        return tf.reshape(filled, [-1])
-    return tf.reshape(x, [-1])
+        x = tft.sparse_tensor_to_dense_with_shape(x, [None, 1], tf.constant(default, x.dtype))
+    values = tf.reshape(x, [-1])
+    absent = "" if x.dtype == tf.string else x.dtype.min
+    here = tf.math.is_finite(values) if x.dtype.is_floating else tf.not_equal(values, absent)
+    return tf.where(here, values, tf.constant(default, x.dtype))
 
 
 def present(x: Any) -> tf.Tensor:

@@ -68,11 +68,11 @@ def export(model: Any, arrange: Arrange, transformed: Any, config: Config, direc
         return function
 
     signatures = {
-        "serving_default": _from_examples(predict, columns, key),
-        RAW: _from_columns(predict, columns, key),
+        "serving_default": from_examples(predict, columns, key),
+        RAW: from_columns(predict, columns, key),
     }
     if is_keras_3(model):
-        signatures |= {name: _from_examples(embed(tower), columns, key) for name, tower in towers(model).items()}
+        signatures |= {name: from_examples(embed(tower), columns, key) for name, tower in towers(model).items()}
     tf.saved_model.save(module, directory, signatures=signatures)
 
 
@@ -106,7 +106,15 @@ def _joined(chosen: Any, config: Config) -> Any:
     return tf.strings.reduce_join(tf.ragged.boolean_mask(names, chosen), axis=1, separator=config.label_separator)
 
 
-def _from_examples(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:
+def from_examples(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:
+    """Return the concrete function `serving_default`: serialized examples [n], parsed, into `predict(raw columns, keys)`.
+
+    Args:
+        predict: from raw columns by name, and the keys [n] or None, to outputs.
+        columns: how each feature column is parsed.
+        key: KEY -> (column, how it is parsed), or empty.
+    """
+
     def serve(examples: Any) -> Any:
         spec = {name: _tolerant(feature) for name, feature in columns.items()}
         for name, feature in key.values():
@@ -118,7 +126,8 @@ def _from_examples(predict: Callable[..., Any], columns: Mapping[str, Any], key:
     return _concrete(serve, tf.TensorSpec([None], tf.string, name="examples"))
 
 
-def _from_columns(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:
+def from_columns(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:
+    """Return the concrete function `raw`: typed columns [n], without what means missing, into `predict`; see `from_examples`."""
     dtypes = {name: feature.dtype for name, feature in (*columns.items(), *key.values())}
     names = argument_names(dtypes)
     signature = {names[name]: tf.TensorSpec([None], dtype, name=names[name]) for name, dtype in dtypes.items()}
