@@ -9,6 +9,7 @@ import tensorflow as tf
 from waze_data_tfx.components.file_example_gen import logic
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.data.encode import encode
+from waze_data_tfx.data.labels import LabelEncoder
 from waze_data_tfx.data.rows import RECORD, parse, read_batches
 from waze_data_tfx.data.rules import Rules
 
@@ -19,7 +20,7 @@ def examples(config: Config, n_rows: int) -> list[bytes]:
     Raises:
         DataError: as ExampleGen would.
     """
-    plan = logic.make_plan(config, {})
+    plan, label = logic.make_plan(config, {}), LabelEncoder(config)
     names = [name for name in plan.names if name != RECORD]
     made: list[bytes] = []
     for file in plan.files:
@@ -28,7 +29,7 @@ def examples(config: Config, n_rows: int) -> list[bytes]:
             typed = parse(raw, {**plan.rule_types, **plan.types}, file=file, first_row=row)
             row += raw.num_rows
             kept = typed.filter(pa.array(np.asarray(rules.dropped_by(typed)) < 0)).slice(0, n_rows - len(made))
-            labels = plan.label.encode(kept.column(config.label)).values
+            labels = label.encode(kept.column(config.label)).values
             labelled = kept.set_column(kept.schema.get_field_index(config.label), config.label, labels)
             made += list(encode(labelled, list(plan.types)))
             if len(made) == n_rows:
