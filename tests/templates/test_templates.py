@@ -108,6 +108,27 @@ def test_ads_are_ranked_without_a_position_as_the_readme_says(places: Path, tmp_
     assert len({round(unknown, 4) for unknown, _, _ in by_ad}) == 3
 
 
+def test_drivers_are_ranked_in_plain_tensorflow_as_the_readme_says(places: Path, tmp_path: Path) -> None:
+    run(places, "matching")
+    config = fork(places, "matching")
+    [code] = re.findall(r"^```python\n(.*?)^```$", (config.parent / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert "waze_data_tfx" not in code
+    pairs = tmp_path / "pairs.csv"
+    script = f"{code}\nbest.merge(rider, how='cross').to_csv({str(pairs)!r}, index=False)\n"
+    done = subprocess.run([sys.executable, "-c", script], cwd=config.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1 + 5
+    done = waze_tfx("predict", config, "--input", pairs, "--limit", "200", "--json")
+    assert done.returncode == 0, done.stderr
+    with pairs.open(newline="") as file:
+        match = [float(row["match"]) for row in csv.DictReader(file)]
+    p_accept = [row["prediction"] for row in json.loads(done.stdout)]
+    assert len(match) == len(p_accept) == 200
+    assert match == sorted(match, reverse=True)
+    assert p_accept == pytest.approx(sorted(p_accept, reverse=True), abs=1e-5)  # the very order of whole pairs
+    assert p_accept[0] > p_accept[-1] + 0.3
+
+
 @pytest.mark.parametrize("config", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda p: p.stem)
 def test_a_shipped_config_passes_check_and_says_how_to_run_it(config: Path) -> None:
     done = waze_tfx("check", config)

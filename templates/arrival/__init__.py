@@ -1,0 +1,1 @@
+"""Remaining travel time from the last speeds of a trip, in their order."""
