@@ -44,9 +44,10 @@ bench: install ## times against plain TFX, as ratios
 	$(BIN)/python benchmarks/against_plain_tfx.py
 	$(BIN)/python benchmarks/feature_test.py
 
-quality: install ## the templates' models against scikit-learn's
+quality: install ## the templates' models against scikit-learn's and their data's processes
 	$(BIN)/python benchmarks/taxi_quality.py
 	$(BIN)/python benchmarks/classification_quality.py
+	$(BIN)/python benchmarks/generated_quality.py
 
 lock: install ## remake requirements.lock from requirements.in and overrides.txt
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --override overrides.txt --no-annotate --no-header \

@@ -25,7 +25,7 @@ KEYS = {
     "matching": ["rider_lat", "rider_lon", "driver_lat", "driver_lon", "vehicle"],
 }
 AGGREGATES = {"average speed": "[mean]", "average, deviation and last speed": "[mean, deviation, last]"}
-WITHOUT_ORDER = '''
+WITHOUT_ORDER = """
 import tensorflow as tf
 
 from waze_data_tfx import features
@@ -40,7 +40,7 @@ def preprocessing_fn(inputs, config):
     outputs = features.features_transform(inputs, config)
     outputs["n_measured"] = features.z_score(features.sequence_length(inputs["speeds"]))
     return {**outputs, "speed": features.z_scores(AGGREGATES)}
-'''
+"""
 
 
 def one_run(folder: Path, template: str, *, seed: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -2,8 +2,8 @@
 
     python make_arrival_data.py [--trips 6000] [--seed 1] [--output trips.parquet]
 
-A trip passes road segments; each has a usual speed of its own, which no column tells. The traffic around the car, x, is how far the
-logarithm of the speed is from the usual one; from segment to segment it follows a first-order autoregressive process
+A trip passes road segments; each has a usual speed of its own, which no column tells. The traffic around the car, x, is how far
+the logarithm of the speed is from the usual one; from segment to segment it follows a first-order autoregressive process
 
     x[k] = RHO * x[k-1] + innovation,  x of deviation SPREAD at every step
 
@@ -12,8 +12,9 @@ integer in km/h. On the n_ahead pieces of PIECE_KM each that are left, all of us
 
     remaining_s = 3600 * n_ahead * PIECE_KM / (AHEAD_KMH * exp(slow + mean of x over the n_ahead steps to come))
 
-So what counts is the speed against its segment's usual one, and the later the more. Given all that was measured, log(remaining_s) is
-normal, its mean known by the Kalman filter of x; exp(mean) is the median of remaining_s, the prediction of least absolute error.
+So what counts is the speed against its segment's usual one, and the later the more. Given all that was measured, log(remaining_s)
+is normal, its mean known by the Kalman filter of x; exp(mean) is the median of remaining_s, the prediction of
+least absolute error (but for the rounding of speeds, which is small beside their error).
 """
 
 import argparse

@@ -6,7 +6,7 @@ Riders ask from where they live, drivers wait at their stands, all within CITY_D
 is offered to N_OFFERS drivers chosen at random, who take it or not:
 
     accepted ~ Bernoulli(p),  p = sigmoid(BASE + NEAR * closeness + fit[party, vehicle] + RATING * (rating - 4.5) + history)
-    closeness = exp(-(distance / reach)^2 / 2),  reach = KM_PER_MINUTE * wait_minutes: who will wait longer is within reach of more
+    closeness = exp(-(distance / reach)^2 / 2),  reach = KM_PER_MINUTE * wait_minutes: who will wait longer reaches more
     history = logarithm of the odds of the share of offers that the driver accepted before, acceptance_rate, less its average
 
 A driver therefore suits one rider and not another: by place, by patience and by the size of the party.
