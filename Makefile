@@ -8,6 +8,9 @@ STAMP := $(VENV)/.installed
 # uv installs the same lock in a fraction of the time where it is on the PATH; plain pip everywhere else.
 UV := $(shell command -v uv 2>/dev/null)
 
+# Processes that share the tests, a file at a time; each makes the shared pipeline runs for itself.
+WORKERS ?= 2
+
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -29,7 +32,7 @@ run: install ## run the taxi pipeline
 	$(BIN)/waze-tfx run configs/taxi.yaml
 
 test: install ## run the tests (what CI runs)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
 
 test-slow: install ## run the long proofs
 	$(BIN)/python -m pytest -m slow

@@ -29,7 +29,22 @@ TFX = [
     "tf-keras==2.21.*",
     "tfx==1.21.0",
 ]
-DEV = ["build", "hypothesis", "import-linter", "mypy", "psutil", "pytest", "pytest-cov", "pytest-timeout", "ruff", "scikit-learn"]
+DEV = [
+    "build",
+    "hypothesis",
+    "import-linter",
+    "ipykernel",
+    "mypy",
+    "nbclient",
+    "nbformat",
+    "psutil",
+    "pytest",
+    "pytest-cov",
+    "pytest-timeout",
+    "pytest-xdist",
+    "ruff",
+    "scikit-learn",
+]
 
 
 def packages() -> dict[str, str]:

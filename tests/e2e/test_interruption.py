@@ -67,7 +67,8 @@ def kill_at(project: Project, node: str, signal_: signal.Signals) -> subprocess.
 
 
 def verdict(project: Project) -> dict:
-    found = json.loads((project.root / "runs" / project.last()["id"] / "verdict.json").read_text())
+    """Return the verdict of the project's first model; other tests have run the shared project again."""
+    found = json.loads(min((project.root / "runs").glob("*/verdict.json")).read_text())
     return {"status": found["status"], "checks": [(c["name"], c["slice"], c["value"]) for c in found["checks"]]}
 
 
