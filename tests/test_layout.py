@@ -118,7 +118,10 @@ PUBLIC = {
         "linear_classifier", "linear_regressor", "prepared_inputs", "ready_made", "rnn_classifier", "rnn_regressor",
         "two_tower_classifier", "two_tower_regressor", "wide_deep_classifier", "wide_deep_regressor",
     },
-    "waze_data_tfx.testing": {"transform_rows"},
+    "waze_data_tfx.testing": {
+        "assert_finite", "assert_ids_within", "assert_in_range", "check_no_leak", "check_parity", "check_template",
+        "transform_rows",
+    },
     "waze_data_tfx.config": {"Config", "Loaded", "load"},
 }  # fmt: skip
 

@@ -236,6 +236,14 @@ def test_change_makes_another_config_and_leaves_the_first() -> None:
         change(config, {"evaluation.metrics.7.name": "mae"})
 
 
+def test_another_root_takes_models_and_metadata_with_it(tmp_path: Path) -> None:
+    loaded = load(REPOSITORY / "configs" / "taxi.yaml").config
+    moved = from_python(change(loaded, {"root": tmp_path})).config
+    assert (moved.push.directory, moved.env.metadata.sqlite) == (tmp_path / "serving", tmp_path / "metadata.sqlite")
+    kept = change(change(loaded, {"push.directory": "/srv/models"}), {"root": tmp_path})
+    assert kept.push.directory == Path("/srv/models")
+
+
 def test_there_is_a_function_for_every_metric_with_every_threshold() -> None:
     functions = {name: f for name, f in vars(metrics).items() if name.endswith("_metric") and not name.startswith("_")}
     assert set(functions) == {f"{name}_metric" for name in (*METRIC_DIRECTIONS, *INDICATORS)}

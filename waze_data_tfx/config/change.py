@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import ConfigError, UserError
-from .load import merged, written
+from .load import merged, without_root, written
 from .problems import problems
 from .schema import Config
 from .section import Section
@@ -21,12 +21,13 @@ def change(config: Config, values: Mapping[str, Any]) -> Config:
     Args:
         config: stays as it is.
         values: by dotted key: `{"training.epochs": 3, "evaluation.metrics.0.upper_bound": 20}`; a section may be the value.
+            With another `root`, models and metadata go below it too, unless the config names their places.
 
     Raises:
         ConfigError: with every problem found, one line each.
         UserError: an index beyond its list.
     """
-    changed: Any = written(config)
+    changed: Any = written(without_root(config) if "root" in values else config)
     for dotted, value in values.items():
         over = value.model_dump(mode="json", by_alias=True, exclude_unset=True) if isinstance(value, Section) else value
         for part in reversed(dotted.split(".")):

@@ -23,6 +23,8 @@ from .monitoring import Monitoring
 from .problems import Key, dotted, position, problems, shown
 from .schema import Config
 
+SERVING, METADATA = "serving", "metadata.sqlite"
+"""Where models and ML Metadata are below the root, unless the config says otherwise."""
 PACKAGED_ENVS = Path(__file__).resolve().parent.parent / "configs" / "env"
 
 
@@ -207,6 +209,19 @@ def merged(base: Any, over: Any, key: Key = ()) -> Any:
     return {**base, **{k: merged(base[k], v, (*key, k)) if k in base else v for k, v in over.items()}}
 
 
+def without_root(config: Config) -> Config:
+    """Return the config without what follows from its root: to be filled in anew from another one."""
+    root, push, metadata = config.root, config.push, config.env.metadata
+    if root is None:
+        return config
+    if push.directory == root / SERVING:
+        config = config.model_copy(update={"push": push.model_copy(update={"directory": None})})
+    if metadata.sqlite == root / METADATA:
+        env = config.env.model_copy(update={"metadata": metadata.model_copy(update={"sqlite": None})})
+        config = config.model_copy(update={"env": env})
+    return config
+
+
 def _absolute(config: Config, base: Path) -> Config:
     """Resolve every path of the config against the folder of its file; fill in the defaults that depend on the root."""
 
@@ -222,12 +237,10 @@ def _absolute(config: Config, base: Path) -> Config:
             "schema_": config.schema_.model_copy(update={"file": at(config.schema_.file)}),
             "monitoring": _absolute_monitoring(config.monitoring, base),
             "code": config.code.model_copy(update={"features": at(config.code.features), "model": at(config.code.model)}),
-            "push": config.push.model_copy(update={"directory": at(config.push.directory, root / "serving")}),
+            "push": config.push.model_copy(update={"directory": at(config.push.directory, root / SERVING)}),
             "env": config.env.model_copy(
                 update={
-                    "metadata": config.env.metadata.model_copy(
-                        update={"sqlite": at(config.env.metadata.sqlite, root / "metadata.sqlite")}
-                    )
+                    "metadata": config.env.metadata.model_copy(update={"sqlite": at(config.env.metadata.sqlite, root / METADATA)})
                 }
             ),
         }
