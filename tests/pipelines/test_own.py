@@ -1,4 +1,4 @@
-"""A graph of the user's own: what makes its keys, and what is said of one that is none. docs/own_component.md runs a whole one."""
+"""A graph of the user's own: what makes its keys, and what is said of one that is none (tests/docs runs a whole one)."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -66,7 +66,7 @@ def test_check_finds_what_is_missing_without_running_anything(tmp_path: Path) ->
     with pytest.raises(ConfigError) as refused:
         check(tmp_path / "eta.yaml")
     assert [p.partition("my_pipeline.py:")[2] for p in refused.value.problems] == [
-        "1: unknown function 'nodes'; known: build, node; did you mean 'node'?",
+        "1: unknown function 'nodes'; known: build, node; did you mean 'node'?\n  next: define nodes in my_pipeline.py",
         "9: build: received 1 parameters (config); expected 2 positional",
     ]
 
