@@ -7,9 +7,7 @@ import pytest
 from conftest import REPOSITORY
 from pages_for_test import page
 
-ROW = re.compile(
-    r"^\| `(.+?)`(?: with [^|]+)? \|", re.MULTILINE
-)  # after `with`: words of Python and TensorFlow, which ours quote
+ROW = re.compile(r"^\| `(.+?)`(?: with [^|]+)? \|", re.MULTILINE)  # after `with`: words of Python and TensorFlow
 
 
 def literals() -> list[str]:
