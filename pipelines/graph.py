@@ -16,6 +16,7 @@ class Node:
         settings: the part of the config that matters to it.
         library: folders or modules of this package whose source matters to it, relative to the package.
         user_code: the user's files (with their local imports) that it runs.
+        wiring: sha256 of the user's files that make the graph, by name.
         data: input files whose content it reads.
         gates: those of `upstream` that it waits for and reads nothing of: they can stop the run, and are not part of its key.
         resolves_baseline: whether its outputs depend on which model was blessed last.
@@ -28,6 +29,7 @@ class Node:
     settings: Mapping[str, Any] = field(default_factory=dict)
     library: tuple[str, ...] = ()
     user_code: tuple[Path, ...] = ()
+    wiring: Mapping[str, str] = field(default_factory=dict)
     data: tuple[Path, ...] = ()
     gates: tuple[str, ...] = ()
     resolves_baseline: bool = False

@@ -118,22 +118,27 @@ def build(config: Config, *, data_fingerprint: str) -> "Pipeline":
 
     TFX's own cache is off: its key holds neither the user's code nor the content of the input, so `runners.cache` decides.
     """
+    return pipeline_of(config, components(config, data_fingerprint=data_fingerprint))
+
+
+def pipeline_of(config: Config, nodes: "list[BaseNode]") -> "Pipeline":
+    """Return the TFX pipeline of these components, with the config's name, places and Beam options."""
     from tfx.orchestration import metadata, pipeline
 
     assert config.root is not None
-    components = _components(config, data_fingerprint)
     sqlite = config.env.metadata.sqlite
     return pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(config.root / "artifacts"),
-        components=components,
+        components=nodes,
         enable_cache=False,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(sqlite)),
         beam_pipeline_args=list(config.env.beam_args),
     )
 
 
-def _components(config: Config, data_fingerprint: str) -> "list[BaseNode]":
+def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
+    """Return the components of `nodes`, in their order."""
     from tfx import components as tfx_components
     from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
     from tfx.dsl.components.common.resolver import Resolver

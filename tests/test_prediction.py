@@ -64,7 +64,9 @@ def rows(tmp_path: Path, text: str) -> Path:
 
 def test_columns_outputs_and_version_of_each_row(config: Config, tmp_path: Path) -> None:
     file = rows(tmp_path, "unused,home town,miles,seconds\nx,Zürich,1.5,60\nx,,,70\nx,Bern,4,80\n")
-    assert predict_file(config, file, version=None, limit=2) == [
+    found = predict_file(config, file, version=None, limit=2)
+    assert list(found[0]) == ["key", "prediction", "scores", "home town", "miles", "version"]  # columns as the file has them
+    assert found == [
         {"miles": 1.5, "home town": "Zürich", "prediction": 150.0, "scores": [1.5, 1.5], "key": "Zürich", "version": 2},
         {"miles": None, "home town": None, "prediction": -100.0, "scores": [-1.0, -1.0], "key": "?", "version": 2},
     ]

@@ -39,7 +39,12 @@ __all__ = [
 FROM_PYTHON = "from_python.yaml"
 """Below the root: the YAML of the config of the last run from Python, for the commands that a run's messages name."""
 INFRA_VERDICT = "infra_verdict.json"
-FUNCTIONS = (("features", "preprocessing_fn", (1, 2)), ("model", "build_model", (2, 2)))
+FUNCTIONS = (
+    ("features", "preprocessing_fn", (1, 2)),
+    ("model", "build_model", (2, 2)),
+    ("pipeline", "nodes", (1, 1)),
+    ("pipeline", "build", (2, 2)),
+)
 Source = Config | str | os.PathLike[str]
 
 

@@ -129,7 +129,8 @@ def _wanted(config: Config, file: Path, kind: Format, arguments: Mapping[str, Co
     missing = next((name for name in wanted if name not in present), None) if kind != "tfrecord" else None
     if missing:
         raise _missing(file, missing, present, number)
-    return wanted
+    order = present or own  # a loaded signature names its arguments in an order of chance
+    return dict(sorted(wanted.items(), key=lambda w: (order.index(w[0]) if w[0] in order else len(order), w[0])))
 
 
 def _shown(config: Config, file: Path, kind: Format, wanted: Mapping[str, ColumnType]) -> dict[str, ColumnType]:
@@ -180,7 +181,8 @@ def _predict(model: Any, serialized: Any) -> dict[str, list[Any]]:
     import tensorflow as tf
 
     outputs = model.signatures["serving_default"](examples=tf.constant(list(serialized)))
-    return {name: [_plain(v) for v in values.numpy().tolist()] for name, values in outputs.items()}
+    order = sorted(outputs, key=lambda name: (name != "key", name != "prediction", name))
+    return {name: [_plain(v) for v in outputs[name].numpy().tolist()] for name in order}
 
 
 @contextmanager

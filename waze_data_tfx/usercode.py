@@ -10,7 +10,7 @@ import hashlib
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
@@ -79,17 +79,22 @@ def accepts(function: Callable[..., Any], n_args: int) -> bool:
     return True
 
 
-def code_files(path: Path) -> dict[str, str]:
+def code_files(path: Path, *, apart: Collection[Path] = ()) -> dict[str, str]:
     """Return the sha256 of the file and of every file of its folder that it imports, directly or not, by relative path.
+
+    Args:
+        path: the file.
+        apart: files that are left out, with what only they import.
 
     Raises:
         UserCodeError: a file cannot be read or parsed.
     """
     path = Path(path).resolve()
     folder, todo, found = path.parent, [path], dict[Path, str]()
+    left_out = {file.resolve() for file in apart}
     while todo:
         file = todo.pop()
-        if file in found:
+        if file in found or file in left_out:
             continue
         found[file] = hashlib.sha256(_read(file)).hexdigest()
         todo += _local_imports(file, folder)

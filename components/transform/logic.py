@@ -104,6 +104,22 @@ def read_batches(file: str, serialized_schema: bytes) -> Iterator[pa.RecordBatch
         yield decoder.DecodeBatch(records.tolist())
 
 
+def check_rows(outputs: Mapping[str, Any], n_rows: int, origin: str) -> None:
+    """Check that every output has one row per example of the batch.
+
+    Raises:
+        UserCodeError: it has not: the function reduced over the rows, or took only those with a value.
+    """
+    for name, value in outputs.items():
+        shape = value.dense_shape if isinstance(value, tf.SparseTensor) else value.shape
+        received = int(shape[0])
+        if received != n_rows:
+            raise UserCodeError(
+                f"{origin}: output '{name}': received {received} rows for a batch of {n_rows}; expected one per row",
+                hint="keep the first dimension, the batch: reduce over axis=1, and use tft.mean and its kin for totals",
+            )
+
+
 class _TransformFiles(beam.DoFn):
     """Transforms files of examples; loads the graph once per worker."""
 
@@ -133,21 +149,10 @@ class _TransformFiles(beam.DoFn):
         with tf.io.TFRecordWriter(f"{target}.part", options) as writer:
             for records in tf.data.TFRecordDataset(source, "GZIP").batch(BATCH_ROWS):
                 outputs = self._apply(records)
-                _check_rows(outputs, len(records), self._origin)
+                check_rows(outputs, len(records), self._origin)
                 for example in self._encode(self._to_arrow(outputs)):
                     writer.write(example)
         tf.io.gfile.rename(f"{target}.part", target, overwrite=True)
-
-
-def _check_rows(outputs: Mapping[str, Any], n_rows: int, origin: str) -> None:
-    for name, value in outputs.items():
-        shape = value.dense_shape if isinstance(value, tf.SparseTensor) else value.shape
-        received = int(shape[0])
-        if received != n_rows:
-            raise UserCodeError(
-                f"{origin}: output '{name}': received {received} rows for a batch of {n_rows}; expected one per row",
-                hint="keep the first dimension, the batch: reduce over axis=1, and use tft.mean and its kin for totals",
-            )
 
 
 def _write_graph(saved_model: str, metadata: dataset_metadata.DatasetMetadata, asset_map: dict[str, str], graph: str) -> None:

@@ -52,6 +52,14 @@ def test_rows_are_read_as_a_file_is(tmp_path: Path) -> None:
     assert testing.transform_rows(config, rows)[3:] == testing.transform_rows(config, [*ROWS, ROWS[3]])[3:]
 
 
+def test_a_feature_that_loses_rows_is_refused_as_in_a_run(tmp_path: Path) -> None:
+    """Three of the four rows have a km: `.values` holds three."""
+    config = write(tmp_path, mine='inputs["km"].values')
+    said = r"eta_features.py:7: preprocessing_fn: output 'mine': received 3 rows for a batch of 4; expected one per row"
+    with pytest.raises(UserCodeError, match=said):
+        testing.transform_rows(config, ROWS)
+
+
 def test_an_edit_is_seen_and_its_error_has_file_and_line(tmp_path: Path) -> None:
     config = write(tmp_path, mine="km * 2")
     assert [row["mine"] for row in testing.transform_rows(config, ROWS)] == [2, 6, 10, 0]

@@ -55,12 +55,19 @@ class Data(Section):
 
 
 class Code(Section):
-    """The user's Python files; both optional where ready-made transforms and models serve."""
+    """The user's Python files; all optional where ready-made transforms, models and graphs serve."""
 
     features: Annotated[
         Path | None, Field(description="File with preprocessing_fn(inputs) or preprocessing_fn(inputs, config).")
     ] = None
     model: Annotated[Path | None, Field(description="File with build_model(inputs, config) that returns a Keras model.")] = None
+
+    pipeline: Annotated[
+        Path | None,
+        Field(
+            description="File with nodes(config), build(config, data_fingerprint): a graph of your own in place of `pipeline`."
+        ),
+    ] = None
 
     @field_validator("features", "model", mode="before")
     @classmethod

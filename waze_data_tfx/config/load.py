@@ -236,7 +236,7 @@ def _absolute(config: Config, base: Path) -> Config:
             "data": config.data.model_copy(update={"input": _absolute_input(config.data.input, base)}),
             "schema_": config.schema_.model_copy(update={"file": at(config.schema_.file)}),
             "monitoring": _absolute_monitoring(config.monitoring, base),
-            "code": config.code.model_copy(update={"features": at(config.code.features), "model": at(config.code.model)}),
+            "code": config.code.model_copy(update={name: at(path) for name, path in config.code}),
             "push": config.push.model_copy(update={"directory": at(config.push.directory, root / SERVING)}),
             "env": config.env.model_copy(
                 update={
@@ -277,8 +277,7 @@ def _missing_files(loaded: Loaded) -> Iterator[str]:
             yield f"{loaded.where(*place)}: package not installed; received '{given}'"
     for key, path in (
         (("schema", "file"), config.schema_.file),
-        (("code", "features"), config.code.features),
-        (("code", "model"), config.code.model),
+        *((("code", name), path) for name, path in config.code),
     ):
         if path and not path.is_file():
             known = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []

@@ -85,7 +85,9 @@ def provenance(source: Source) -> dict[str, dict[str, str]]:
     for node in source.run.nodes:
         path = source.run.folder / "nodes" / f"{node}.parts.json"
         parts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        kept = {k: str(v) for k, v in parts.items() if v is not None and k.partition(" ")[0] in ("code", "data", "baseline")}
+        kept = {
+            k: str(v) for k, v in parts.items() if v is not None and k.partition(" ")[0] in ("code", "graph", "data", "baseline")
+        }
         if kept:
             found[node] = kept
     if not found:
@@ -111,4 +113,4 @@ def _line(source: Source, record: NodeRecord, first: float, span: float) -> Node
 
 def _upstream(source: Source) -> dict[str, tuple[str, ...]]:
     """Return what each node waits for, as this version of the pipeline has it."""
-    return {n.id: n.upstream for n in pipelines.load(source.config.pipeline).nodes(source.config)}
+    return {n.id: n.upstream for n in pipelines.nodes(source.config).values()}

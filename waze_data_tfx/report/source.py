@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from ..config import Config
-from ..errors import RunFailed
+from ..errors import RunFailed, WazeTfxError
 from ..evaluation.verdict import Verdict
 from ..history.metadata import SUCCESSFUL, Execution, History, read_history
 from ..history.record import Run
@@ -106,5 +106,5 @@ def section(read: Callable[[Source], T], source: Source) -> Section[T]:
         return Section(read(source))
     except Absent as absent:
         return Section(None, str(absent))
-    except (OSError, EOFError, ValueError, KeyError, RunFailed, DecodeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, WazeTfxError, DecodeError) as error:
         return Section(None, f"It cannot be read: {type(error).__name__}: {error}")

@@ -111,6 +111,7 @@ def key_parts(
 ) -> dict[str, Any]:
     """Return everything that the node's outputs depend on, by name."""
     parts: dict[str, Any] = {f"config {name}": value for name, value in _flat(node.settings)}
+    parts.update({f"graph {name}": digest for name, digest in node.wiring.items()})
     for file in node.user_code:
         parts.update({f"code {name}": digest for name, digest in code_files(file).items()})
     if node.data:
@@ -130,7 +131,7 @@ def key_parts(
 def parts_read(config: Config, node: Node) -> dict[str, Any]:
     """Return the parts that a node reads from files while it runs: to see afterwards whether they were what its key says."""
     parts = key_parts(config, node, {}, None)
-    return {name: value for name, value in parts.items() if name in ("data", "library") or name.startswith("code ")}
+    return {name: value for name, value in parts.items() if name in ("data", "library") or name.startswith(("code ", "graph "))}
 
 
 def changed_parts(before: str, now: dict[str, Any]) -> list[str]:

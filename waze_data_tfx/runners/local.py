@@ -24,7 +24,7 @@ from .. import errors, pipelines
 from ..config import Config, Loaded
 from ..history import metadata
 from ..history.record import FINISHED, NodeRecord, Run, RunState, load_run, new_run, newest_run, write_json, write_text
-from ..pipelines.graph import Node, downstream_of, ordered
+from ..pipelines.graph import Node, downstream_of
 from . import verdicts
 from .cache import Planned, Selection, plan
 from .node import COMPILE
@@ -95,7 +95,7 @@ class LocalRunner:
         return next(again, None)
 
     def _nodes(self) -> dict[str, Node]:
-        return ordered(pipelines.load(self.config.pipeline).nodes(self.config))
+        return pipelines.nodes(self.config)
 
     def _resumable(self) -> Run:
         """Return the newest run; interrupted and failed runs go on, a finished one is returned as it is."""

@@ -47,7 +47,7 @@ def compile_pipeline(run: Run, config: Config, data_fingerprint: str) -> None:
     from tfx.orchestration.portable import runtime_parameter_utils
 
     check_beam_args(config.env.beam_args)
-    pipeline = pipelines.load(config.pipeline).build(config, data_fingerprint=data_fingerprint)
+    pipeline = pipelines.build(config, data_fingerprint)
     ir = Compiler().compile(pipeline)
     runtime_parameter_utils.substitute_runtime_parameter(ir, {"pipeline-run-id": run.id})
     path = run.folder / "pipeline.pb"
@@ -120,6 +120,7 @@ def _launch(run: Run, node_id: str) -> int:
 
     config = run.config()
     ir = pipeline_pb2.Pipeline.FromString((run.folder / "pipeline.pb").read_bytes())
+    pipelines.nodes(config)  # imports a graph of the user's, whose components the launcher looks for by dotted name
     nodes = {n.pipeline_node.node_info.id: n.pipeline_node for n in ir.nodes}
     if node_id not in nodes:
         raise WazeTfxError(unknown_name("node", node_id, nodes))
@@ -151,8 +152,7 @@ def _launch(run: Run, node_id: str) -> int:
 def _parts_still_true(run: Run, config: Config, node_id: str) -> str:
     """Return the parts of the node's key as JSON, or nothing if a file that it read was changed while it ran."""
     planned = (run.folder / "nodes" / f"{node_id}.parts.json").read_text(encoding="utf-8")
-    node = next(n for n in pipelines.load(config.pipeline).nodes(config) if n.id == node_id)
-    changed = changed_parts(planned, {**json.loads(planned), **parts_read(config, node)})
+    changed = changed_parts(planned, {**json.loads(planned), **parts_read(config, pipelines.nodes(config)[node_id])})
     if not changed:
         return planned
     print(f"{node_id}: {'; '.join(changed)} while it ran, so no later run will reuse what it made")
@@ -232,7 +232,7 @@ def explain(error: BaseException, node_id: str, run: Run) -> WazeTfxError:
             found.hint = f"mend it and run again; the whole traceback is in {log}"
         return found
     config = run.config()
-    frame = user_frame(error, [p.parent for p in (config.code.features, config.code.model) if p])
+    frame = user_frame(error, [path.parent for _, path in config.code if path])
     if frame:
         file, line, function = frame
         return UserCodeError(f"{file}:{line}: in {function}: {said(chain[-1])}", hint=f"mend it; the whole log is {log}")

@@ -57,9 +57,15 @@ class Fitted:
         return saved_transform_io_v2.SavedModelLoader(self.output.transform_savedmodel_dir)
 
     def apply(self, examples: Sequence[bytes]) -> dict[str, Any]:
-        """Return every output of the graph for all examples in one batch."""
+        """Return every output of the graph for all examples in one batch.
+
+        Raises:
+            UserCodeError: an output has more or fewer rows than there are examples.
+        """
         parsed = tf.io.parse_example(tf.constant(list(examples)), dict(self.spec))
-        return self.loader.apply_transform_model(parsed)
+        outputs = self.loader.apply_transform_model(parsed)
+        logic.check_rows(outputs, len(examples), entry.origin(self.config))
+        return outputs
 
 
 def fitted(config: Config, rows: Rows, folder: Path) -> Fitted:
