@@ -68,6 +68,7 @@ def splits(run: AnyRun) -> list[Row]:
 
 def statistics(run: AnyRun) -> list[Row]:
     """Return a row per column and split: what StatisticsGen counted; numbers of text columns and texts of numbers are absent."""
+    found = _read(run, data.splits_of)
     return [
         {
             "column": name,
@@ -79,8 +80,9 @@ def statistics(run: AnyRun) -> list[Row]:
             **({"distinct": feature.n_unique} if feature.n_unique is not None else {}),
             **({"most frequent": next(iter(feature.values))} if feature.values else {}),
         }
-        for split, features in _read(run, data.splits_of).items()
-        for name, feature in sorted(features.items())
+        for name in sorted({name for features in found.values() for name in features})
+        for split, features in found.items()
+        if (feature := features.get(name))
     ]
 
 
@@ -96,7 +98,7 @@ def distributions(run: AnyRun, columns: Sequence[str] | None = None) -> Figure:
         if name not in known:
             raise UserError(f"columns: {unknown_name('column', name, known)}")
     series = {name: {s: f[name] for s, f in found.items() if name in f} for name in columns or known}
-    return Figure(list(found), [data.chart_of(splits_, f"{name}: {', '.join(splits_)}") for name, splits_ in series.items()])
+    return Figure(list(found), [(n, data.chart_of(s, f"{n}: {', '.join(s)}")) for n, s in series.items()])
 
 
 def schema(run: AnyRun) -> list[Row]:
@@ -167,9 +169,9 @@ def compared(first: AnyRun, second: AnyRun) -> list[Row]:
 def curves(first: AnyRun, second: AnyRun | None = None) -> Figure:
     """Return a chart per measure of training: train and eval of one run; or two runs' eval, solid the first."""
     if second is None:
-        return Figure(("train", "eval"), [chart for _, chart in _read(first, model.training).curves])
+        return Figure(("train", "eval"), _read(first, model.training).curves)
     before, now = (open_source(run_of(r)) for r in (first, second))
-    return Figure(comparison.NAMES, [chart for _, chart in _found(now, lambda s: comparison.curves(before, s))])
+    return Figure(comparison.NAMES, _found(now, lambda s: comparison.curves(before, s)))
 
 
 def _read(run: AnyRun, read: Callable[[Source], T]) -> T:

@@ -7,7 +7,7 @@ can be read in a dark notebook. Knows nothing of runs.
 import base64
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -25,16 +25,16 @@ class Figure:
 
     Attributes:
         series: what the charts show, in the order of their colours; empty for no legend.
-        charts: SVG, as `charts` makes it.
+        charts: name and SVG, as `charts` makes it.
     """
 
     series: Sequence[str]
-    charts: Sequence[Markup]
+    charts: Sequence[tuple[str, Markup]] = field(repr=False)
 
     def _repr_html_(self) -> str:
-        legend = [charts.legend(self.series)] if self.series else []
-        pictures = Markup("").join(_picture(c) for c in self.charts if c)
-        return str(Markup("<div>{}</div><div>{}</div>").format(Markup("").join(_picture(c) for c in legend), pictures))
+        legend = _picture(charts.legend(self.series)) if self.series else Markup("")
+        block = Markup('<div style="display:inline-block;vertical-align:top;margin:4px"><b>{}</b><br>{}</div>')
+        return str(legend) + "".join(block.format(name, _picture(chart)) for name, chart in self.charts if chart)
 
 
 def standalone(chart: Markup) -> str:
@@ -45,7 +45,7 @@ def standalone(chart: Markup) -> str:
     """
     found = _OPEN.match(chart)
     if found is None:
-        raise ValueError(f"chart: does not begin as one of charts.svg; received {chart[:60]!r}")
+        raise ValueError(f"chart: does not begin as one of charts.svg; received {str(chart)[:60]!r}")
     width, height = found[1], found[2]
     own = f"svg {{ width: {width}px; height: {height}px; background: var(--back); }}"
     opened = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
@@ -56,9 +56,8 @@ def standalone(chart: Markup) -> str:
 def _picture(chart: Markup) -> Markup:
     data = base64.b64encode(standalone(chart).encode("utf-8")).decode("ascii")
     title = re.search("<title>(.*?)</title>", chart)
-    return Markup('<img style="display:inline-block;margin:4px" alt="{}" src="data:image/svg+xml;base64,{}">').format(
-        Markup(title[1] if title else ""), data
-    )
+    assert title is not None  # charts.svg writes one
+    return Markup('<img alt="{}" src="data:image/svg+xml;base64,{}">').format(Markup(title[1]), data)
 
 
 @cache
