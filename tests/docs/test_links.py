@@ -7,6 +7,7 @@ import pytest
 from conftest import REPOSITORY
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 ELSEWHERE = re.compile(r"[a-z]+:")
 LEFT_OUT = {".venv", "output", "build", "dist", ".git", ".ipynb_checkpoints"}
@@ -33,7 +34,7 @@ def broken(page: Path) -> list[str]:
 
 def anchors(page: Path) -> set[str]:
     """Return a page's headings as GitHub writes them into links."""
-    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", page.read_text("utf-8")), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
@@ -48,6 +49,10 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
         "# One's `own` page\n[a](page.md) [b](#ones-own-page) [c](https://x.org) [d](gone.md) [e](page.md#two)\n`[f](g)`\n"
     )
     assert broken(page) == ["gone.md", "page.md#two"]
+
+
+def test_the_pages_are_found() -> None:
+    assert {"README.md", "docs/gate.md", "components/pusher/README.md", "notebooks/explore_data.ipynb"} <= {str(p) for p in PAGES}
 
 
 def test_every_guide_is_in_the_index() -> None:

@@ -32,7 +32,8 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     found = {}
     for notebook in NOTEBOOKS:
         book = nbformat.read(folder / "notebooks" / notebook.name, as_version=4)
-        client = NotebookClient(book, timeout=LIMIT_S, kernel_name="python3", resources={"metadata": {"path": folder / "notebooks"}})
+        where = {"metadata": {"path": folder / "notebooks"}}
+        client = NotebookClient(book, timeout=LIMIT_S, kernel_name="python3", resources=where)
         began = time.monotonic()
         client.execute()
         print(f"{notebook.name}: {time.monotonic() - began:.1f} s")
