@@ -18,6 +18,21 @@ from .report import data, model
 from .report.figure import Figure
 from .report.source import Absent, Source, open_source
 
+__all__ = [
+    "anomalies",
+    "changes",
+    "checks",
+    "columns",
+    "compared",
+    "curves",
+    "distributions",
+    "history",
+    "metrics",
+    "schema",
+    "schema_file",
+    "splits",
+    "statistics",
+]
 AnyRun = Result | str | os.PathLike[str]
 Row = dict[str, Any]
 T = TypeVar("T")
