@@ -123,6 +123,10 @@ PUBLIC = {
         "transform_rows",
     },
     "waze_data_tfx.config": {"Config", "Loaded", "load"},
+    "waze_data_tfx.tables": {
+        "anomalies", "changes", "checks", "columns", "compared", "curves", "distributions", "history", "metrics", "schema",
+        "schema_file", "splits", "statistics",
+    },
 }  # fmt: skip
 
 

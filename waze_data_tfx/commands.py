@@ -33,6 +33,7 @@ __all__ = [
     "plan",
     "predict",
     "run",
+    "run_of",
     "to_yaml",
     "verdict_of",
 ]
@@ -161,13 +162,23 @@ def compare(first: "Result | str", second: "Result | str", *, output: Path | Non
     Raises:
         UserError: no such run.
     """
-    from .history.record import find_run, known_roots
     from .report import compare as comparison
+
+    return Path(comparison.write(run_of(first), run_of(second), output))
+
+
+def run_of(named: "Result | str | os.PathLike[str]") -> "Run":
+    """Return the record of a run, given as its result, its id, a unique beginning of it, its folder, or `latest`.
+
+    Raises:
+        UserError: no such run.
+        RunFailed: its record is damaged.
+    """
+    from .history.record import find_run, known_roots
     from .runners.local import open_run
 
-    names = [str(r.folder) if isinstance(r, Result) else str(r) for r in (first, second)]
-    one, other = (open_run(find_run(name, known_roots()).folder) for name in names)
-    return Path(comparison.write(one, other, output))
+    name = str(named.folder) if isinstance(named, Result) else os.fspath(named)
+    return open_run(find_run(name, known_roots()).folder)
 
 
 def predict(

@@ -200,6 +200,15 @@ def scatter(title: str, points: Sequence[Point], x_label: str, y_label: str) -> 
     return svg(width, height, title, *parts, text((left + width) / 2, floor + 32, x_label, anchor="middle"), text(4, 9, y_label))
 
 
+def legend(names: Sequence[str]) -> Markup:
+    """Return which line and mark stands for which series, side by side."""
+    parts, left = [], 8.0
+    for i, name in enumerate(names):
+        parts += [_path([(left, 9), (left + 26, 9)], f"line{i}"), _mark(left + 13, 9, i, name), text(left + 32, 13, name)]
+        left += 32 + CHARACTER * len(name) + 18
+    return svg(round(left), 18, f"legend: {', '.join(names)}", *parts)
+
+
 def _estimate(x: Axis, y: float, i: int, label: str, estimate: Estimate) -> Iterable[Markup]:
     note = f"{label}: {number(estimate.value)}"
     if estimate.interval:

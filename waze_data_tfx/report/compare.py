@@ -64,12 +64,12 @@ def build(first: Source, second: Source) -> Comparison:
     both = (first, second)
     return Comparison(
         sides=[Side(s.run, page.headline(s.run), page.TONES[s.run.state], section(Source.verdict, s)) for s in both],
-        config=changed(*(_flat(s.config.model_dump(mode="json", by_alias=True)) for s in both)),
+        config=config_changes(first, second),
         inputs=section(lambda s: _inputs(first, s), second),
         nodes=_nodes(first, second),
         metrics=section(lambda s: metrics(first, s), second),
         paired=section(lambda s: _paired(first, s), second).data is not None,
-        training=section(lambda s: _curves(first, s), second),
+        training=section(lambda s: curves(first, s), second),
         plots=section(lambda s: _calibration(first, s), second),
         drift=section(lambda s: _drift(first, s), second),
     )
@@ -79,6 +79,11 @@ def changed(first: dict[str, Any], second: dict[str, Any]) -> list[tuple[str, st
     """Return what differs: (name, first, second); an en dash where one has none."""
     names = dict.fromkeys([*first, *second])
     return [(n, _word(first.get(n)), _word(second.get(n))) for n in names if first.get(n) != second.get(n)]
+
+
+def config_changes(first: Source, second: Source) -> list[tuple[str, str, str]]:
+    """Return the config's dotted keys whose values differ: (key, first, second)."""
+    return changed(*(_flat(s.config.model_dump(mode="json", by_alias=True)) for s in (first, second)))
 
 
 def metrics(first: Source, second: Source) -> list[dict[str, Any]]:
@@ -106,6 +111,14 @@ def metrics(first: Source, second: Source) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def curves(first: Source, second: Source) -> list[tuple[str, Markup]]:
+    """Return a chart per measure that both trainings noted, of the evaluation split where there is one."""
+    found = [model.curves_of(model.read_training(s)) for s in (first, second)]
+    names = [n for n in found[0] if n in found[1]]
+    chosen = {n: {w: f[n].get("eval", f[n].get("train", [])) for w, f in zip(NAMES, found, strict=True)} for n in names}
+    return [(n, charts.lines(n, series, "epoch")) for n, series in chosen.items()]
 
 
 def _around(
@@ -151,13 +164,6 @@ def _named(first: Source, second: Source) -> list[Source]:
         except Absent as absent:
             raise Absent(f"The {name} run: {absent}") from None
     return [first, second]
-
-
-def _curves(first: Source, second: Source) -> list[tuple[str, Markup]]:
-    found = [model.curves_of(model.read_training(s)) for s in (first, second)]
-    names = [n for n in found[0] if n in found[1]]
-    chosen = {n: {w: f[n].get("eval", f[n].get("train", [])) for w, f in zip(NAMES, found, strict=True)} for n in names}
-    return [(n, charts.lines(n, series, "epoch")) for n, series in chosen.items()]
 
 
 def _calibration(first: Source, second: Source) -> Markup:
