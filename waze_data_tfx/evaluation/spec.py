@@ -52,8 +52,8 @@ prediction is greater than the threshold. negative_rate is 1 - positive_rate, ma
 DERIVED: dict[str, str] = {"rmse": "mse"}
 """Metrics that `results` makes of another one: TFMA has no native root mean squared error, and Keras's costs a graph."""
 AREAS: dict[str, tuple[str, ...]] = {"auc": ("any_positive", "any_negative"), "auc_pr": ("any_positive",)}
-"""Of each area under a curve, shares that are NaN where the area is not defined: of the rows of a class. TFMA (0.52) then gives 0,
-which is the worst of models; `results` makes it NaN and keeps these shares to itself."""
+"""Of each area under a curve, shares of the rows of a class: NaN where the area is not defined. TFMA (0.52) then gives 0, as for
+the worst of models; `results` makes it NaN and keeps these shares to itself."""
 
 
 def output_name(task: Task) -> str:
