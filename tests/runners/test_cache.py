@@ -328,8 +328,8 @@ def test_a_node_of_another_library_version_is_not_taken(ran: World) -> None:
 
 
 def test_changed_parts_put_what_a_person_did_before_what_follows_from_it() -> None:
-    before = {"config a.b": 1, "data": "x", "upstream ExampleGen": "1", "code f.py": "1", "versions": "tfx 1"}
-    now = {"config a.b": 1, "data": "y", "upstream ExampleGen": "2", "code f.py": "2", "versions": "tfx 2"}
+    before = {"config a.b": ("c", 1), "data": "x", "upstream ExampleGen": "1", "code f.py": "1", "versions": "tfx 1"}
+    now = {"config a.b": ("c", 1), "data": "y", "upstream ExampleGen": "2", "code f.py": "2", "versions": "tfx 2"}
     assert changed_parts(json.dumps(before), now) == [
         "code f.py changed",
         "input data changed",

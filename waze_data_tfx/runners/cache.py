@@ -135,7 +135,7 @@ def parts_read(config: Config, node: Node) -> dict[str, Any]:
 
 def changed_parts(before: str, now: dict[str, Any]) -> list[str]:
     """Return, for a person, what differs between an earlier execution's parts (JSON) and these."""
-    old = json.loads(before) if before else {}
+    old, now = json.loads(before) if before else {}, json.loads(json.dumps(now, default=str))  # a tuple is a list there
     changes = []
     for name in dict.fromkeys([*now, *old]):
         was, new = old.get(name), now.get(name)
