@@ -25,7 +25,7 @@ LEARNING = (
     "models",
     "features/inputs.py",
     "usercode.py",
-    *(f"config/{m}.py" for m in ("model", "names", "tuner", "view")),
+    *(f"config/{m}.py" for m in ("evaluation", "model", "names", "tuner", "view")),
 )
 THIS = "pipelines/supervised.py"  # how a node is wired and parametrized is part of its key
 
@@ -113,7 +113,7 @@ def _tuner(config: Config, upstream: tuple[str, ...], gates: tuple[str, ...]) ->
             (*upstream, *gates),
             gates=gates,
             settings={**view.settings(config, view.FOR_MODEL), "tuner": _dump(config.tuner)},
-            library=(THIS, "components/tuner", "config/evaluation.py", *LEARNING),
+            library=(THIS, "components/tuner", *LEARNING),
             user_code=(config.code.model,) if config.code.model else (),
         ),
     )

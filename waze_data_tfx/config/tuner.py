@@ -62,13 +62,17 @@ class Tuner(Section):
     @property
     def better(self) -> Literal["min", "max"] | None:
         """Return which way of the objective is better; None if it is neither given nor known."""
-        name = self.objective.removeprefix("val_")
-        known = METRIC_DIRECTIONS.get(name)
-        if self.direction or known:
-            return self.direction or ("min" if known == "lower" else "max")
-        if name.endswith(_LOWER_ENDINGS):
-            return "min"
-        return "max" if name.endswith(_HIGHER_ENDINGS) else None
+        return self.direction or better(self.objective)
+
+
+def better(measure: str) -> Literal["min", "max"] | None:
+    """Return which way of an epoch's measure is better, by its name; None if that is not known."""
+    name = measure.removeprefix("val_")
+    if known := METRIC_DIRECTIONS.get(name):
+        return "min" if known == "lower" else "max"
+    if name.endswith(_LOWER_ENDINGS):
+        return "min"
+    return "max" if name.endswith(_HIGHER_ENDINGS) else None
 
 
 def applied(config: "Config", values: Mapping[str, Any]) -> "Config":
