@@ -21,6 +21,7 @@ class Node:
         gates: those of `upstream` that it waits for and reads nothing of: they can stop the run, and are not part of its key.
         resolves_baseline: whether its outputs depend on which model was blessed last.
         resolves_earlier: whether its outputs depend on an earlier run's statistics, and whose.
+        judges: whether it makes a verdict that stops runs: a run that starts after it takes one by its own settings only.
         pushes: whether it changes what is current in the push directory.
     """
 
@@ -34,6 +35,7 @@ class Node:
     gates: tuple[str, ...] = ()
     resolves_baseline: bool = False
     resolves_earlier: Literal["", "previous", "pushed"] = ""
+    judges: bool = False
     pushes: bool = False
 
     @property

@@ -41,6 +41,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
                 ("StatisticsGen", EARLIER),
                 settings=judge.settings(config, "drift"),
                 library=JUDGES,
+                judges=True,
                 resolves_earlier=drift.against,
             ),
         ]
@@ -58,7 +59,13 @@ def nodes(config: Config) -> tuple[Node, ...]:
                 data=tuple(input_files(for_serving(config), "monitoring.skew.input")),
             ),
             Node(SERVING_STATISTICS, (SERVING,), settings={"n_quantiles": N_QUANTILES}, library=THIS),
-            Node(SKEW, ("StatisticsGen", SERVING_STATISTICS), settings=judge.settings(config, "skew"), library=JUDGES),
+            Node(
+                SKEW,
+                ("StatisticsGen", SERVING_STATISTICS),
+                settings=judge.settings(config, "skew"),
+                library=JUDGES,
+                judges=True,
+            ),
         ]
     return tuple(found)
 

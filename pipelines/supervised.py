@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 PREPROCESSING_FN = "waze_data_tfx.features.entry.preprocessing_fn"
 RUN_FN = "waze_data_tfx.training.run.run_fn"
 TUNER_FN = "waze_data_tfx.training.tune.tuner_fn"
-LEARNING = ("training", "models", "features/inputs.py", "usercode.py", "config/names.py", "config/tuner.py", "config/view.py")
+LEARNING = (
+    "training",
+    "models",
+    "features/inputs.py",
+    "usercode.py",
+    *(f"config/{m}.py" for m in ("evaluation", "model", "names", "tuner", "view")),
+)
 THIS = "pipelines/supervised.py"  # how a node is wired and parametrized is part of its key
 
 
@@ -70,7 +76,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
             ("ExampleGen", "Trainer", "Resolver", *gates),
             gates=gates,
             settings={"evaluation": _dump(config.evaluation), **shared},
-            library=(THIS, "components/evaluator", "evaluation", "config/evaluation.py", "config/names.py"),
+            library=(THIS, "components/evaluator", "evaluation", "config/evaluation.py", "config/names.py", "data/records.py"),
             resolves_baseline=True,
         ),
         Node(

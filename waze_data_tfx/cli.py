@@ -185,7 +185,7 @@ def runs(
 def show(name: RunName, config: OfConfig = None, as_json: AsJson = False) -> None:
     """Show a run: states, times, artifacts, lineage and the gate's verdict."""
     from .history.metadata import read_history
-    from .history.record import find_run
+    from .history.record import INFRA_VERDICT_FILE, find_run
     from .runners.local import open_run
 
     found = open_run(find_run(name, _roots(config)).folder)
@@ -196,10 +196,10 @@ def show(name: RunName, config: OfConfig = None, as_json: AsJson = False) -> Non
         artifacts = {n: {k: [a.uri for a in v] for k, v in e.outputs.items()} for n, e in executions.items()}
         _print_json({**asdict(found), "artifacts": artifacts, **_verdicts_json(found.folder)})
         return
-    from .commands import INFRA_VERDICT, verdict_of
+    from .commands import verdict_of
     from .report.text import print_run
 
-    print_run(found, verdict_of(found.folder), executions, verdict_of(found.folder, INFRA_VERDICT))
+    print_run(found, verdict_of(found.folder), executions, verdict_of(found.folder, INFRA_VERDICT_FILE))
 
 
 @app.command()
@@ -334,8 +334,10 @@ def _roots(config: Path | None) -> list[Path]:
 
 def _verdicts_json(folder: Path) -> dict[str, Any]:
     """Return the gate's verdict and that of InfraValidator, None where it has not judged."""
-    paths = {name: folder / f"{name}.json" for name in ("verdict", "infra_verdict")}
-    return {name: json.loads(path.read_text("utf-8")) if path.is_file() else None for name, path in paths.items()}
+    from .history.record import INFRA_VERDICT_FILE, VERDICT_FILE
+
+    paths = [folder / name for name in (VERDICT_FILE, INFRA_VERDICT_FILE)]
+    return {path.stem: json.loads(path.read_text("utf-8")) if path.is_file() else None for path in paths}
 
 
 def _say_end(run: Any, config: Path) -> None:

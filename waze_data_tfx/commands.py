@@ -16,6 +16,7 @@ from .config.change import change
 from .config.load import from_python
 from .config.load import load as load_file
 from .config.writing import to_yaml
+from .history.record import VERDICT_FILE
 
 if TYPE_CHECKING:
     from .evaluation.verdict import Verdict
@@ -39,7 +40,6 @@ __all__ = [
 ]
 FROM_PYTHON = "from_python.yaml"
 """Below the root: the YAML of the config of the last run from Python, for the commands that a run's messages name."""
-INFRA_VERDICT = "infra_verdict.json"
 FUNCTIONS = (
     ("features", "preprocessing_fn", (1, 2)),
     ("model", "build_model", (2, 2)),
@@ -55,7 +55,7 @@ class Result:
 
     Attributes:
         id: the run's.
-        state: done, refused (by the gate) or stopped (by anomalies); a failed run raises.
+        state: done, refused (by the gate or InfraValidator) or stopped (by anomalies, drift or skew); a failed run raises.
         exit_code: what the command line would exit with: 0 for done, 3 for the others.
         message: why it was refused or stopped.
         verdict: the gate's, or None if the run did not come so far.
@@ -126,7 +126,7 @@ def run(
     force: bool = False,
     quiet: bool = False,
 ) -> Result:
-    """Run the pipeline as `waze-tfx run` does; return how it ended, pushed, refused or stopped by anomalies.
+    """Run the pipeline as `waze-tfx run` does; return how it ended, pushed, refused or stopped by its data.
 
     Args:
         config: made in Python, or the path of a YAML file.
@@ -241,8 +241,8 @@ def execute(loaded: Loaded, env: str, selection: "Selection", *, resume: bool, q
     return run, _write_report(run)
 
 
-def verdict_of(folder: Path, name: str = "verdict.json") -> "Verdict | None":
-    """Return the gate's verdict of the run in the folder, or INFRA_VERDICT's; None if the run did not come so far."""
+def verdict_of(folder: Path, name: str = VERDICT_FILE) -> "Verdict | None":
+    """Return the gate's verdict of the run in the folder, or INFRA_VERDICT_FILE's; None if the run did not come so far."""
     from .evaluation.verdict import Verdict
 
     path = folder / name

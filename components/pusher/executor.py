@@ -30,13 +30,13 @@ class Executor(tfx_executor.Executor):
         """Push if blessed; otherwise mark the artifact as not pushed and write nothing.
 
         Raises:
-            RunFailed: the copy differs from the model that was evaluated, another writer came between, or nobody asked whether it
-                loads and answers.
+            RunFailed: the copy differs from the model that was evaluated, another writer came between, or a blessing is missing
+                or another model's.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
-        blessing = artifact_utils.get_single_instance(input_dict[specs.MODEL_BLESSING_KEY])
-        infra = _infra_blessing(input_dict)
+        blessing = _blessing(input_dict, specs.MODEL_BLESSING_KEY, "Evaluator")
+        infra = _blessing(input_dict, specs.INFRA_BLESSING_KEY, "InfraValidator")
         refusing = [b.uri for b in (blessing, infra) if b.get_int_custom_property("blessed") != 1]
         if refusing or not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
@@ -56,11 +56,11 @@ class Executor(tfx_executor.Executor):
         print(f"Pusher: {outcome.line}", flush=True)
 
 
-def _infra_blessing(input_dict: dict[str, list[types.Artifact]]) -> types.Artifact:
-    """Return the InfraValidator's blessing: without the question there is no push."""
-    if not input_dict.get(specs.INFRA_BLESSING_KEY):
-        raise RunFailed("Pusher: received no infra_blessing; expected InfraValidator's", hint="wire InfraValidator before it")
-    return artifact_utils.get_single_instance(input_dict[specs.INFRA_BLESSING_KEY])
+def _blessing(input_dict: dict[str, list[types.Artifact]], key: str, giver: str) -> types.Artifact:
+    """Return a blessing: what nobody measured or asked is not pushed."""
+    if not input_dict.get(key):
+        raise RunFailed(f"Pusher: received no {key}; expected {giver}'s", hint=f"wire {giver} before it")
+    return artifact_utils.get_single_instance(input_dict[key])
 
 
 def _check_same_model(model: types.Artifact, blessing: types.Artifact) -> None:

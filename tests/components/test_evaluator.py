@@ -318,6 +318,32 @@ def test_binary_metrics(tmp_path):
     assert verdict.status == "blessed"
 
 
+def test_what_one_class_leaves_undefined_refuses_no_slice(tmp_path):
+    # a: only positives; b: only negatives, none of them predicted to be positive; c: both
+    rows = [(0.8, "a", 1), (0.4, "a", 1), (0.1, "b", 0), (0.2, "b", 0), (0.3, "c", 0), (0.9, "c", 1)]
+    examples = _examples(tmp_path / "examples", rows, "int")
+    metrics = [{"name": n, "lower_bound": 0.5} for n in ("auc", "auc_pr", "precision", "recall")]
+    slices = [{"columns": ["payment"], "metrics": metrics, "min_examples": 1}]
+    config = _config(metrics, slices=slices, task="binary_classification")
+    verdict, found, _ = _run(tmp_path, config, examples, _model(tmp_path / "m", lambda x: x))
+
+    def of(slice_):
+        return [None if (v := found[slice_]["candidate"][m["name"]]) is None else pytest.approx(v, abs=1e-3) for m in metrics]
+
+    assert of("payment=a") == [None, 1, 1, 1 / 2]
+    assert of("payment=b") == [None, None, None, None]
+    assert of("payment=c") == [1, 1, 1, 1]
+    assert not {"any_positive", "any_negative"} & set(found[""]["candidate"])
+    assert verdict.status == "blessed"
+    assert [(c.name, c.reason) for c in verdict.checks if c.passed is None] == [
+        ("auc", "auc needs rows of both classes: not judged"),
+        ("auc", "auc needs rows of both classes: not judged"),
+        ("auc_pr", "auc_pr needs a row of the positive class: not judged"),
+        ("precision", "precision needs a positive prediction: not judged"),
+        ("recall", "recall needs a row of the positive class: not judged"),
+    ]
+
+
 def test_indicators_of_fairness_by_slice(tmp_path):
     rows = [  # (prediction, slice, label)
         (0.9, "a", 1), (0.6, "a", 0), (0.4, "a", 1), (0.2, "a", 0), (0.1, "a", 0),

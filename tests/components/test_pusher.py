@@ -210,21 +210,21 @@ def _config(directory, **push):
     )
 
 
-def _do(place, tmp_path, *, blessed, current=None, infra=1):
+def _do(place, tmp_path, *, blessed, current=None, infra=1, infra_current=None):
     model, blessing, pushed = standard_artifacts.Model(), standard_artifacts.ModelBlessing(), standard_artifacts.PushedModel()
     infra_blessing = standard_artifacts.InfraBlessing()
     infra_blessing.uri = str(place / "infra")
     model.uri, blessing.uri, pushed.uri = str(place / "model10"), str(place / "blessing10"), str(tmp_path / "pushed")
-    blessing.set_int_custom_property("blessed", int(blessed))
+    blessing.set_int_custom_property("blessed", int(blessed or 0))
     blessing.set_string_custom_property("current_model", current or model.uri)
     if infra is not None:
         infra_blessing.set_int_custom_property("blessed", infra)
-        infra_blessing.set_string_custom_property("current_model", model.uri)
+        infra_blessing.set_string_custom_property("current_model", infra_current or model.uri)
     Path(pushed.uri).mkdir()
     text = json_utils.dumps({"config": _config(tmp_path / "serving").model_dump_json(by_alias=True)})
     inputs = {
         "model": [model],
-        "model_blessing": [blessing],
+        **({"model_blessing": [blessing]} if blessed is not None else {}),
         **({"infra_blessing": [infra_blessing]} if infra is not None else {}),
     }
     executor.Executor().Do(inputs, {"pushed_model": [pushed]}, {"custom_config": text})
@@ -279,9 +279,17 @@ def test_model_that_was_refused_or_never_asked_in_a_process_of_its_own_is_not_pu
     assert not (tmp_path / "never" / "serving").exists()
 
 
-def test_blessing_of_another_model_is_an_error(place, tmp_path):
+def test_model_that_was_never_measured_is_not_pushed(place, tmp_path):
+    with pytest.raises(RunFailed, match="received no model_blessing; expected Evaluator's"):
+        _do(place, tmp_path, blessed=None)
+    assert not (tmp_path / "serving").exists()
+
+
+@pytest.mark.parametrize("whose", ["current", "infra_current"])
+def test_blessing_of_another_model_is_an_error(place, tmp_path, whose):
     with pytest.raises(RunFailed, match="the blessing is another model's"):
-        _do(place, tmp_path, blessed=True, current="elsewhere")
+        _do(place, tmp_path, blessed=True, **{whose: "elsewhere"})
+    assert not (tmp_path / "serving").exists()
 
 
 def test_in_a_tfx_pipeline_the_blessed_model_is_pushed_and_becomes_the_baseline(place, tmp_path):

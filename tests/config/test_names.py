@@ -5,7 +5,8 @@ from waze_data_tfx.config.names import argument_names, outputs, vocabulary_file
 
 
 def test_argument_names_are_identifiers_and_differ() -> None:
-    assert argument_names(["a b", "a_b", "class", "2nd"]) == {"a_b": "a_b", "a b": "a_b_", "class": "class_", "2nd": "_2nd"}
+    assert argument_names(["_id"]) == {"_id": "arg__id"}
+    assert argument_names(["a b", "a_b", "class", "2nd"]) == {"a_b": "a_b", "a b": "a_b_", "class": "class_", "2nd": "arg_2nd"}
 
 
 def test_outputs_of_every_group() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from waze_data_tfx.config import Config, load
 from waze_data_tfx.config.tuner import Parameter, Tuner, applied, decoded, encoded, is_whole
-from waze_data_tfx.errors import ConfigError
+from waze_data_tfx.errors import ConfigError, UserError
 
 BASE = """name: t
 label: y
@@ -110,6 +110,22 @@ def test_values_come_back_as_the_config_takes_them() -> None:
     assert (trial.model.activation, trial.model.embedding_dim, trial.model.optimizer.learning_rate) == ("selu", 4, 0.5)
     assert trial.model.params == {"depth": 2}
     assert applied(config, {"training.early_stopping.patience": 2}).training.early_stopping is not None
+
+
+@pytest.mark.parametrize(
+    ("found", "what"),
+    [
+        ({}, "received none"),
+        ({"model.activation": "tanh"}, "received 'tanh'; expected one of 'relu', 'selu'"),
+    ],
+)
+def test_values_of_another_search_are_refused(found: dict[str, Any], what: str) -> None:
+    tuner = of({"model.activation": {"choices": ["relu", "selu"]}}).tuner
+    assert tuner is not None
+    with pytest.raises(UserError) as caught:
+        decoded(tuner, found)
+    assert caught.value.message == f"tuner.parameters.model.activation: the search that was taken is of other parameters; {what}"
+    assert caught.value.hint == "search anew: waze-tfx run CONFIG --from Tuner"
 
 
 def test_whole_numbers_are_those_of_the_field() -> None:

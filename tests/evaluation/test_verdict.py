@@ -166,6 +166,22 @@ def test_rate_of_no_row_of_a_slice_is_not_judged():
     assert [c[-1] for c in checks] == ["false_positive_rate@0.5 is a share of no row here: not judged"]
 
 
+def test_metric_that_a_slices_rows_leave_undefined_is_not_judged_there_and_inconclusive_for_all_rows():
+    metrics = [{"name": "auc", "lower_bound": 0.6, "absolute_change": 0.1}]
+    slices = [{"columns": ["payment"], "min_examples": 1}]
+    one_class = {(): {"auc": 0.8}, CASH: {"auc": math.nan, "example_count": 10}}
+    verdict = _judge(metrics, one_class, one_class, slices=slices, task="binary_classification")
+    assert verdict.status == "blessed"
+    verdict = _judge(metrics, one_class, slices=[{**slices[0], "metrics": metrics}], task="binary_classification")
+    assert verdict.status == "blessed"
+    assert [(c.slice, c.passed, c.reason) for c in verdict.checks][2:] == [
+        ("payment=Cash", None, "auc needs rows of both classes: not judged")
+    ]
+    verdict = _judge(metrics, {(): {"auc": math.nan}}, task="binary_classification")
+    assert verdict.status == "inconclusive"
+    assert verdict.reasons() == ["auc could not be computed: it needs rows of both classes"]
+
+
 def test_predictions_that_are_not_finite_refuse_a_model_within_its_bounds():
     verdict = _judge([{"name": "mae", "upper_bound": 1}], {(): {"mae": 0.5, "n_not_finite": 3.0}})
     assert verdict.status == "refused"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
+import grimp
 import pytest
 from conftest import REPOSITORY
 
@@ -189,7 +190,36 @@ def test_code_and_data_reach_the_nodes_that_read_them() -> None:
     assert {id_ for id_, node in described.items() if node.resolves_baseline} == {"Resolver", "Evaluator"}
 
 
-def test_every_library_that_a_node_names_is_there() -> None:
-    for node in by_id().values():
-        for part in node.library:
-            assert (REPOSITORY / "waze_data_tfx" / part).exists(), f"{node.id}: {part}"
+EXECUTED = {
+    "ExampleGen": ("components.file_example_gen.component",),
+    "ServingExampleGen": ("components.file_example_gen.component",),
+    "DriftValidator": ("components.distribution_validator.executor",),
+    "SkewValidator": ("components.distribution_validator.executor",),
+    "Transform": ("components.transform.component", "features.entry"),
+    "Tuner": ("components.tuner.executor", "training.tune"),
+    "Trainer": ("training.run",),
+    "Evaluator": ("components.evaluator.executor",),
+    "InfraValidator": ("components.infra_validator.executor",),
+    "Pusher": ("components.pusher.executor",),
+}
+"""The modules in which a node's work begins."""
+TFX_OWN = {
+    *("StatisticsGen", "ServingStatisticsGen", "ImportSchemaGen", "ExampleValidator", "Resolver", "EarlierStatistics"),
+}
+
+
+def test_every_module_that_a_node_runs_is_in_its_key() -> None:
+    """The sections of the config are not: what matters of them is in `settings`."""
+    graph = grimp.build_graph("waze_data_tfx", cache_dir=None, exclude_type_checking_imports=True)
+    described = ordered(nodes(watched()))
+    assert set(described) - set(EXECUTED) == TFX_OWN
+    for id_, entries in EXECUTED.items():
+        files = [REPOSITORY / "waze_data_tfx" / part for part in described[id_].library]
+        assert all(file.exists() for file in files), id_
+        keyed = {file.with_suffix("") for file in files}
+        begins = {f"waze_data_tfx.{entry}" for entry in entries}
+        for module in begins.union(*map(graph.find_upstream_modules, begins)):
+            path = REPOSITORY / module.replace(".", "/")
+            if path.is_dir() or path.parent.name == "config" or path.name == "errors":
+                continue
+            assert keyed & {path, *path.parents}, f"{id_}: {module}"

@@ -238,6 +238,29 @@ def test_from_takes_what_lies_before_even_if_it_changed(ran: World) -> None:
     assert planned["Transform"].reason == "before --from Trainer"
 
 
+def test_from_takes_what_has_the_key_before_what_is_newer(ran: World) -> None:
+    ran.settings["Transform"] = {"features": {"miles": "min_max"}}
+    ran.run("r2")
+    ran.settings["Transform"] = {"features": {"miles": "z_score"}}
+    transform = ran.plan(start="Trainer")["Transform"]
+    assert (transform.decision, transform.reason) == ("cached", "before --from Trainer")
+    assert transform.source is not None
+    assert transform.source.run == "r1"
+
+
+def test_from_takes_a_verdict_by_its_own_settings_only(ran: World) -> None:
+    def judged() -> Planned:
+        nodes = ran.nodes()
+        nodes["Transform"] = replace(nodes["Transform"], judges=True)
+        planned = plan(ran.config, nodes, ran.writer.history(), selection=Selection(start="Trainer"))
+        return next(p for p in planned if p.node.id == "Transform")
+
+    assert judged().decision == "cached"
+    ran.settings["Transform"] = {"features": {"miles": "min_max"}}
+    assert judged().decision == "run"
+    assert judged().reason == 'before --from Trainer, but it judges: features.miles: "z_score" -> "min_max"'
+
+
 def test_from_runs_what_has_never_run(world: World) -> None:
     planned = world.plan(start="Trainer")
     assert decisions(planned)["ExampleGen"] == "run"
@@ -328,8 +351,8 @@ def test_a_node_of_another_library_version_is_not_taken(ran: World) -> None:
 
 
 def test_changed_parts_put_what_a_person_did_before_what_follows_from_it() -> None:
-    before = {"config a.b": 1, "data": "x", "upstream ExampleGen": "1", "code f.py": "1", "versions": "tfx 1"}
-    now = {"config a.b": 1, "data": "y", "upstream ExampleGen": "2", "code f.py": "2", "versions": "tfx 2"}
+    before = {"config a.b": ("c", 1), "data": "x", "upstream ExampleGen": "1", "code f.py": "1", "versions": "tfx 1"}
+    now = {"config a.b": ("c", 1), "data": "y", "upstream ExampleGen": "2", "code f.py": "2", "versions": "tfx 2"}
     assert changed_parts(json.dumps(before), now) == [
         "code f.py changed",
         "input data changed",

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tf_keras
 from splits_for_test import INPUTS, config_of, split
 
 from waze_data_tfx.errors import UserError
+from waze_data_tfx.training.callbacks import early_stopping
 from waze_data_tfx.training.run import fit, make_model
 
 
@@ -56,3 +58,9 @@ def test_a_measure_that_no_epoch_has_is_named():
     stopping = {"monitor": "val_los"}
     with pytest.raises(UserError, match=r"monitor: unknown measure 'val_los'; known: loss, val_loss; did you"):
         fitted(split("eval"), training={"epochs": 2, "early_stopping": stopping})
+
+
+@pytest.mark.parametrize(("monitor", "better"), [("val_recall", np.greater), ("val_auc", np.greater), ("val_loss", np.less)])
+def test_the_older_keras_stops_by_the_right_way_of_a_measure(monitor, better):
+    stopping = early_stopping(tf_keras, config_of(training={"early_stopping": {"monitor": monitor}}))
+    assert stopping.monitor_op is better

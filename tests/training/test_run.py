@@ -19,12 +19,13 @@ import tensorflow_transform.beam as tft_beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from waze_data_tfx.config.names import argument_names
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import DataError, UserCodeError, UserError
 from waze_data_tfx.features.entry import preprocessing_fn
 from waze_data_tfx.training import run
 from waze_data_tfx.training.examples import Split, batches, check_labels, class_weights, read_split
-from waze_data_tfx.training.export import predictions
+from waze_data_tfx.training.export import from_columns, from_examples, predictions
 
 BASE = {
     "name": "t",
@@ -171,6 +172,27 @@ def test_both_signatures_agree_on_missing_values_and_keep_the_key(regression):
     assert parsed["key"].numpy().tolist() == typed["key"].numpy().tolist() == [b"p", b"q", b"r"]
     np.testing.assert_allclose(parsed["prediction"], typed["prediction"], rtol=1e-5)
     assert set(parsed) == {"key", "prediction"}
+
+
+def test_a_key_that_is_a_feature_too_is_served_alike_by_both_signatures():
+    feature = tf.io.VarLenFeature(tf.int64)
+
+    def predict(raw, keys):
+        return {"key": keys, "hour": tf.sparse.to_dense(raw["hour"], -1)[:, 0]}
+
+    parts = {"hour": feature}, {"key": ("hour", feature)}
+    parsed = from_examples(predict, *parts)(examples=tf.constant([example({"hour": [3]}, TYPES), example({}, TYPES)]))
+    typed = from_columns(predict, *parts)(hour=tf.constant([3, tf.int64.min], tf.int64))
+    for outputs in (parsed, typed):
+        assert outputs["hour"].numpy().tolist() == [3, -1]
+        assert outputs["key"].numpy().tolist() == [3, -(2**63)]
+
+
+@pytest.mark.parametrize("column", ["_id", "2nd"])
+def test_a_column_whose_name_does_not_begin_with_a_letter_is_served(column):
+    feature = tf.io.VarLenFeature(tf.string)
+    raw = from_columns(lambda raw, keys: {"key": keys}, {}, {"key": (column, feature)})
+    assert raw(**{argument_names([column])[column]: tf.constant(["a"])})["key"].numpy().tolist() == [b"a"]
 
 
 def test_predictions_are_in_the_labels_own_unit(regression):

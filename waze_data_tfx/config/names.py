@@ -45,12 +45,13 @@ def vocabulary_file(column: str) -> str:
 def argument_names(columns: Iterable[str]) -> dict[str, str]:
     """Return the name of each column in the signature `raw`: its own, made a Python identifier where it is none.
 
-    `trip miles` becomes `trip_miles` and `class` becomes `class_`; a name that is then taken gets another underscore.
+    `trip miles` becomes `trip_miles` and `class` becomes `class_`; a name that is then taken gets another underscore. One that
+    does not begin with a letter gets `arg_` before it, since TensorFlow (2.21) renames it so by itself: `arg__id`.
     """
     names: dict[str, str] = {}
     for column in sorted(columns, key=lambda c: (not c.isidentifier() or keyword.iskeyword(c), c)):
         name = re.sub(r"[^0-9A-Za-z_]", "_", column)
-        name = f"_{name}" if name[0].isdigit() else name
+        name = name if name[0].isalpha() else f"arg_{name}"
         while keyword.iskeyword(name) or name in names.values():
             name += "_"
         names[column] = name

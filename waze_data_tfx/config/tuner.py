@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, Field, PositiveInt
 
+from ..errors import UserError
 from .evaluation import METRIC_DIRECTIONS
 from .section import Section
 
@@ -61,13 +62,17 @@ class Tuner(Section):
     @property
     def better(self) -> Literal["min", "max"] | None:
         """Return which way of the objective is better; None if it is neither given nor known."""
-        name = self.objective.removeprefix("val_")
-        known = METRIC_DIRECTIONS.get(name)
-        if self.direction or known:
-            return self.direction or ("min" if known == "lower" else "max")
-        if name.endswith(_LOWER_ENDINGS):
-            return "min"
-        return "max" if name.endswith(_HIGHER_ENDINGS) else None
+        return self.direction or better(self.objective)
+
+
+def better(measure: str) -> Literal["min", "max"] | None:
+    """Return which way of an epoch's measure is better, by its name; None if that is not known."""
+    name = measure.removeprefix("val_")
+    if known := METRIC_DIRECTIONS.get(name):
+        return "min" if known == "lower" else "max"
+    if name.endswith(_LOWER_ENDINGS):
+        return "min"
+    return "max" if name.endswith(_HIGHER_ENDINGS) else None
 
 
 def applied(config: "Config", values: Mapping[str, Any]) -> "Config":
@@ -102,8 +107,12 @@ def encoded(parameter: Parameter) -> list[Any]:
 
 
 def decoded(tuner: Tuner, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a trial's values as the config takes them; what a search notes for itself is left out."""
-    return {key: _decoded(parameter, values[key]) for key, parameter in tuner.parameters.items()}
+    """Return a trial's values as the config takes them; what a search notes for itself is left out.
+
+    Raises:
+        UserError: they are of a search over other parameters, which a run that starts after it has taken.
+    """
+    return {key: _decoded(key, parameter, values) for key, parameter in tuner.parameters.items()}
 
 
 def is_whole(key: str, parameter: Parameter) -> bool:
@@ -118,10 +127,15 @@ def is_whole(key: str, parameter: Parameter) -> bool:
     return _mentions(here, int) and not _mentions(here, float)
 
 
-def _decoded(parameter: Parameter, value: Any) -> Any:
-    if not parameter.choices:
-        return value
-    return parameter.choices[encoded(parameter).index(value)]
+def _decoded(key: str, parameter: Parameter, values: Mapping[str, Any]) -> Any:
+    choices, given = encoded(parameter), values.get(key)
+    if key not in values or (choices and given not in choices):
+        received = f"received {given!r}; expected one of {', '.join(map(repr, choices))}" if key in values else "received none"
+        raise UserError(
+            f"tuner.parameters.{key}: the search that was taken is of other parameters; {received}",
+            hint="search anew: waze-tfx run CONFIG --from Tuner",
+        )
+    return parameter.choices[choices.index(given)] if parameter.choices else given
 
 
 def _inside(annotation: Any, part: str) -> Any:

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .spec import DERIVED
+from .spec import AREAS, DERIVED
 from .verdict import Metrics, SliceKey, slice_name
 
 METRICS_FILE = "metrics.json"
@@ -37,6 +37,7 @@ def load(directory: str | os.PathLike[str], *, model_name: str = "") -> dict[Sli
                 values[name] = math.sqrt(values[source])
         for name in [n for n in values if n.startswith("positive_rate@")]:
             values[f"negative_rate@{name.partition('@')[2]}"] = 1 - values[name]
+        _undefine(values)
     return metrics
 
 
@@ -51,6 +52,15 @@ def write(metrics: Metrics, baseline: Metrics | None, file: Path) -> None:
         for key in sorted({*metrics, *(baseline or ())}, key=lambda k: (len(k), k))
     ]
     file.write_text(json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _undefine(values: dict[str, float]) -> None:
+    """Make areas NaN that no row of a class leaves undefined, and take out the shares that say so."""
+    for name, shares in AREAS.items():
+        if name in values and any(math.isnan(values[share]) for share in shares):
+            values[name] = math.nan
+    for share in {share for shares in AREAS.values() for share in shares}:
+        values.pop(share, None)
 
 
 def _slice_key(message: Any) -> SliceKey:

@@ -30,6 +30,8 @@ TFMA_CLASSES: dict[str, str] = {
     "auc_pr": "AUCPrecisionRecall",
     "precision": "Precision",
     "recall": "Recall",
+    "any_positive": "Recall",
+    "any_negative": "Specificity",
     "categorical_crossentropy": "SparseCategoricalCrossentropy",  # TFMA's own takes a class number for a probability (0.52)
 }
 ACCURACY_CLASSES: dict[Task, str] = {
@@ -49,6 +51,9 @@ INDICATOR_CLASSES: dict[str, str] = {
 prediction is greater than the threshold. negative_rate is 1 - positive_rate, made by `results`."""
 DERIVED: dict[str, str] = {"rmse": "mse"}
 """Metrics that `results` makes of another one: TFMA has no native root mean squared error, and Keras's costs a graph."""
+AREAS: dict[str, tuple[str, ...]] = {"auc": ("any_positive", "any_negative"), "auc_pr": ("any_positive",)}
+"""Of each area under a curve, shares of the rows of a class: NaN where the area is not defined. TFMA (0.52) then gives 0, as for
+the worst of models; `results` makes it NaN and keeps these shares to itself."""
 
 
 def output_name(task: Task) -> str:
@@ -91,7 +96,8 @@ def metric_names(config: Config) -> list[str]:
     Without the indicators of fairness, which are computed together.
     """
     wanted = [name for name in _named(config) if not indicator_of(name)]
-    return list(dict.fromkeys([EXAMPLE_COUNT, *(DERIVED.get(name, name) for name in wanted)]))
+    shares = (share for name in wanted for share in AREAS.get(name, ()))
+    return list(dict.fromkeys([EXAMPLE_COUNT, *(DERIVED.get(name, name) for name in wanted), *shares]))
 
 
 def indicator_thresholds(config: Config) -> list[float]:

@@ -24,6 +24,13 @@ EXAMPLE_COUNT = "example_count"
 N_NOT_FINITE = "n_not_finite"
 """Rows of the split whose prediction is NaN or infinite, given with the metrics of all rows; any refuses the model."""
 NO_BASELINE = "no baseline"
+NEEDS = {
+    "auc": "rows of both classes",
+    "auc_pr": "a row of the positive class",
+    "precision": "a positive prediction",
+    "recall": "a row of the positive class",
+}
+"""What a metric is a share of, and not defined without; an indicator of fairness is one, too."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +120,9 @@ def judge(
 
     Bounds hold for the candidate alone. A change counts only in the direction that is worse for the metric; without a baseline
     it passes. A gap is the distance of a slice from all rows, either way. A slice with fewer than `min_examples` rows is shown
-    and not judged, and so is a rate that is a share of no row of a slice. Any failed check refuses; a value that is missing (or
-    has no number to be compared with) makes the verdict inconclusive; a NaN of the candidate fails.
+    and not judged, and so is a metric that a slice's rows leave undefined (`NEEDS`). Any failed check refuses; a value that is
+    missing, undefined for all rows, or without a number to be compared with makes the verdict inconclusive; any other NaN of the
+    candidate fails.
 
     Args:
         config: the resolved config.
@@ -180,8 +188,11 @@ def _metric_checks(threshold: MetricThreshold, key: SliceKey, metrics: Metrics, 
         return
     value = metrics.get(key, {}).get(name)
     old = (baseline or {}).get(key, {}).get(name)
-    if key != OVERALL and value is not None and math.isnan(value) and indicator_of(name):
-        yield _not_judged(threshold, key, metrics, baseline, f"{name} is a share of no row here: not judged")
+    if value is not None and math.isnan(value) and (lacking := _lacking(name)):
+        if key == OVERALL:
+            yield Check(name, "", None, None, old, None, None, False, f"{name} could not be computed: it {lacking}")
+        else:
+            yield _not_judged(threshold, key, metrics, baseline, f"{name} {lacking}: not judged")
         return
     upper, lower = threshold.upper_bound, threshold.lower_bound
 
@@ -207,6 +218,13 @@ def _metric_checks(threshold: MetricThreshold, key: SliceKey, metrics: Metrics, 
             yield check(None, limit, *_judge_change(threshold, value, old or 0.0, limit or 0.0, share))
     if threshold.max_gap is not None:
         yield _gap_check(name, threshold.max_gap, key, metrics, baseline)
+
+
+def _lacking(name: str) -> str:
+    """Return why a metric can be undefined; empty if it cannot."""
+    if indicator_of(name):
+        return "is a share of no row here"
+    return f"needs {NEEDS[name]}" if name in NEEDS else ""
 
 
 def _gap_check(name: str, allowed: float, key: SliceKey, metrics: Metrics, baseline: Metrics | None) -> Check:

@@ -6,6 +6,7 @@
                   nodes/NODE.json  what the process that ran the node says of its end
                   logs/NODE.log    everything that process printed
                   verdict.json     the gate's verdict, copied from the evaluation
+                  infra_verdict.json  InfraValidator's, copied from its blessing
 
 Written by the local runner, read by `runs`, `show` and `node`. Every file is replaced atomically.
 """
@@ -25,6 +26,7 @@ from ..errors import RunFailed, UserError, did_you_mean
 
 RunState = Literal["running", "done", "failed", "stopped", "refused", "interrupted"]
 NodeState = Literal["waiting", "running", "complete", "cached", "done", "reused", "skipped", "failed", "stopped", "not run"]
+VERDICT_FILE, INFRA_VERDICT_FILE = "verdict.json", "infra_verdict.json"
 FINISHED: frozenset[str] = frozenset({"complete", "cached", "done", "reused", "skipped"})
 
 

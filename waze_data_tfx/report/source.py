@@ -12,7 +12,7 @@ from ..config import Config
 from ..errors import RunFailed, WazeTfxError
 from ..evaluation.verdict import Verdict
 from ..history.metadata import SUCCESSFUL, Execution, History, read_history
-from ..history.record import Run
+from ..history.record import VERDICT_FILE, Run
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class Source:
         Raises:
             Absent: the gate has not judged in this run.
         """
-        path = self.run.folder / "verdict.json"
+        path = self.run.folder / VERDICT_FILE
         if not path.is_file():
             record = self.run.nodes.get("Evaluator")
             raise Absent(f"The gate has not judged: Evaluator: {record.state if record else 'not part of this pipeline'}.")

@@ -136,7 +136,7 @@ def parts_read(config: Config, node: Node) -> dict[str, Any]:
 
 def changed_parts(before: str, now: dict[str, Any]) -> list[str]:
     """Return, for a person, what differs between an earlier execution's parts (JSON) and these."""
-    old = json.loads(before) if before else {}
+    old, now = json.loads(before) if before else {}, json.loads(json.dumps(now, default=str))  # a tuple is a list there
     changes = []
     for name in dict.fromkeys([*now, *old]):
         was, new = old.get(name), now.get(name)
@@ -189,7 +189,10 @@ def _decide(
 def _reuse_before(
     node: Node, key: str, parts: dict[str, Any], upstream: list[Planned], history: History, selection: Selection
 ) -> Planned:
-    """Take a node that a partial run starts after: its newest execution that read what the nodes before it give this run."""
+    """Take a node that a partial run starts after: its newest execution that read what the nodes before it give this run.
+
+    One with this very key comes before, and for a verdict no other will do.
+    """
     where = f"before --from {selection.start}"
     if any(p.decision == "run" for p in upstream):
         return Planned(node, "run", f"{where}, but what it reads is made again", key, parts)
@@ -203,12 +206,15 @@ def _reuse_before(
             parts,
         )
     available = {i for p in upstream if p.source for i in p.source.output_ids()}
-    last = next((e for e in whole if _read_only(e, available, upstream, history)), None)
-    if last is None:
+    fitting = [e for e in whole if _read_only(e, available, upstream, history)]
+    if not fitting:
         return Planned(node, "run", f"{where}, but its last run ({whole[0].run}) read other inputs", key, parts)
-    if last.cache_key == key:
-        return Planned(node, "cached", where, key, parts, last)
-    return Planned(node, "reused", f"{where}, though changed", key, parts, last)
+    if same := next((e for e in fitting if e.cache_key == key), None):
+        return Planned(node, "cached", where, key, parts, same)
+    if node.judges:
+        changes = changed_parts(fitting[0].cache_parts, parts)
+        return Planned(node, "run", f"{where}, but it judges: {'; '.join(changes[:3]) or 'changed'}", key, parts)
+    return Planned(node, "reused", f"{where}, though changed", key, parts, fitting[0])
 
 
 def _reuse(config: Config, node: Node, key: str, parts: dict[str, Any], upstream: list[Planned], history: History) -> Planned:

@@ -15,12 +15,10 @@ from ..config import Config
 from ..evaluation.verdict import Verdict
 from ..history.anomalies import anomalies_in
 from ..history.metadata import Execution
-from ..history.record import Run
+from ..history.record import INFRA_VERDICT_FILE, VERDICT_FILE, Run
 from ..monitoring.judge import Kind, watch_of
 
 WATCHING: dict[str, Kind] = {"DriftValidator": "drift", "SkewValidator": "skew"}
-
-INFRA_VERDICT_FILE = "infra_verdict.json"
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ def _verdict(execution: Execution, run: Run) -> Outcome:
     [artifact] = execution.outputs["evaluation"]
     path = Path(artifact.uri) / "verdict.json"
     verdict = Verdict.from_json(path.read_text(encoding="utf-8"))
-    shutil.copyfile(path, run.folder / "verdict.json")
+    shutil.copyfile(path, run.folder / VERDICT_FILE)
     if verdict.status == "blessed":
         return Outcome("blessed")
     reasons = "\n".join(f"  {reason}" for reason in verdict.reasons())

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from waze_data_tfx.config.schema import Config
+from waze_data_tfx.config.tuner import better
 from waze_data_tfx.errors import DataError, UserError, WazeTfxError, unknown_name
 
 PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.5, 3
@@ -68,12 +69,16 @@ def unknown_measure(name: str, values: dict[str, float]) -> str:
 
 
 def early_stopping(library: Any, config: Config) -> Any:
-    """Return Keras' EarlyStopping with the config's settings, or None."""
+    """Return Keras' EarlyStopping with the config's settings, or None.
+
+    By itself tf_keras (2.21) takes a lower precision or recall for a better one.
+    """
     settings = config.training.early_stopping
     if settings is None:
         return None
     return library.callbacks.EarlyStopping(
         monitor=settings.monitor,
+        mode=better(settings.monitor) or "auto",
         patience=settings.patience,
         min_delta=settings.min_delta,
         restore_best_weights=settings.restore_best,

@@ -49,7 +49,7 @@ def export(model: Any, arrange: Arrange, transformed: Any, config: Config, direc
     module = tf.Module()
     module.transform_ = loader._imported
     if is_keras_3(model):
-        # Holding a Keras 3 model itself breaks TF 1's loader ("Could not find variable"); see tests/training/test_export.py.
+        # Holding a Keras 3 model itself breaks TF 1's loader ("Could not find variable"); see tests/training/test_run.py.
         module.variables_ = [v.value for v in model.variables]
     else:
         module.model_ = model
@@ -117,10 +117,11 @@ def from_examples(predict: Callable[..., Any], columns: Mapping[str, Any], key: 
 
     def serve(examples: Any) -> Any:
         spec = {name: _tolerant(feature) for name, feature in columns.items()}
-        for name, feature in key.values():
-            spec[name] = tf.io.FixedLenFeature([], feature.dtype, default_value="" if feature.dtype == tf.string else 0)
-        parsed = tf.io.parse_example(examples, spec)
-        keys = next((parsed[name] for name, _ in key.values()), None)
+        own = {name: tf.io.FixedLenFeature([], f.dtype, default_value=_MISSING[f.dtype]) for name, f in key.values()}
+        parsed = tf.io.parse_example(examples, spec | own)
+        keys = next((parsed[name] for name in own), None)
+        if own.keys() & columns.keys():  # a feature, too, which is parsed otherwise
+            parsed = tf.io.parse_example(examples, spec)
         return predict({name: parsed[name] for name in columns}, keys)
 
     return _concrete(serve, tf.TensorSpec([None], tf.string, name="examples"))
