@@ -78,11 +78,13 @@ def nodes(config: Config) -> tuple[Node, ...]:
             settings={"evaluation": _dump(config.evaluation), **shared},
             library=(THIS, "components/evaluator", "evaluation", "config/evaluation.py", "config/names.py", "data/records.py"),
             resolves_baseline=True,
+            judges=True,
         ),
         Node(
             "InfraValidator",
             ("ExampleGen", "Trainer"),
             settings={"infra_validation": _dump(config.infra_validation)},
+            judges=True,
             library=(
                 THIS,
                 "components/infra_validator",

@@ -181,6 +181,11 @@ def test_a_threshold_reaches_only_its_validator(set_: str, touched: set[str]) ->
     assert {id_ for id_, node in after.items() if node.settings != before[id_].settings} == touched
 
 
+def test_no_run_pushes_by_a_verdict_of_other_thresholds() -> None:
+    judges = {node.id for node in nodes(watched()) if node.judges}
+    assert judges == {"DriftValidator", "SkewValidator", "Evaluator", "InfraValidator"}
+
+
 def test_code_and_data_reach_the_nodes_that_read_them() -> None:
     config, described = curated(), by_id()
     code = {id_: node.user_code for id_, node in described.items() if node.user_code}
