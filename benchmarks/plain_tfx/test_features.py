@@ -1,7 +1,7 @@
 """A feature unit test as one writes it for plain TFX: rows through CsvExampleGen, StatisticsGen, SchemaGen and Transform.
 
-Run by benchmarks/feature_test.py with `pytest`, in a folder that holds rows.csv and taxi_module.py. The rows are asked for
-what waze_data_tfx.testing's test asks.
+Run by benchmarks/feature_test.py with `pytest`, in a folder that holds taxi_module.py and a folder of rows for each check. The
+rows are asked for what waze_data_tfx.testing's test asks.
 """
 
 import os
@@ -10,20 +10,23 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 from tfx import v1 as tfx
 
+HERE = Path(__file__).parent
 
-def transformed(folder: Path) -> list[dict]:
+
+def transformed(rows: Path, folder: Path) -> list[dict]:
     everything = tfx.proto.Output(
         split_config=tfx.proto.SplitConfig(splits=[tfx.proto.SplitConfig.Split(name="train", hash_buckets=1)])
     )
-    example_gen = tfx.components.CsvExampleGen(input_base=str(folder / "rows"), output_config=everything)
+    example_gen = tfx.components.CsvExampleGen(input_base=str(rows), output_config=everything)
     examples = example_gen.outputs["examples"]
     statistics = tfx.components.StatisticsGen(examples=examples)
     schema = tfx.components.SchemaGen(statistics=statistics.outputs["statistics"])
     transform = tfx.components.Transform(
-        examples=examples, schema=schema.outputs["schema"], module_file=str(folder / "taxi_module.py")
+        examples=examples, schema=schema.outputs["schema"], module_file=str(HERE / "taxi_module.py")
     )
     tfx.orchestration.LocalDagRunner().run(
         tfx.dsl.Pipeline(
@@ -39,8 +42,9 @@ def transformed(folder: Path) -> list[dict]:
     return [tf.train.Example.FromString(record).features.feature for record in records]
 
 
-def test_the_longer_trip_has_the_larger_distance() -> None:
-    rows = transformed(Path(__file__).parent)
+@pytest.mark.parametrize("given", sorted(HERE.glob("rows_*")), ids=lambda path: path.name)
+def test_the_longer_trip_has_the_larger_distance(given: Path, tmp_path: Path) -> None:
+    rows = transformed(given, tmp_path)
     assert len(rows) == 3
     totals = sorted(sum(row["pieces"].float_list.value) for row in rows)
     assert totals[-1] > totals[0]

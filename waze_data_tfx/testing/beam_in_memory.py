@@ -10,11 +10,20 @@ from collections.abc import Iterable
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from apache_beam.runners.common import DoFnRunner, Receiver
 from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
 from apache_beam.transforms import core, window
 from apache_beam.utils.windowed_value import WindowedValue
+
+ARGUMENTS = ("--no_pipeline_type_check",)
+
+
+def pipeline() -> beam.Pipeline:
+    """Return an empty pipeline that is run in memory, whatever the command line of this process says."""
+    core.get_function_args_defaults = _arguments
+    return beam.Pipeline(runner=InMemoryRunner(), options=_Options(list(ARGUMENTS)))
 
 
 class InMemoryRunner(PipelineRunner):
@@ -24,6 +33,16 @@ class InMemoryRunner(PipelineRunner):
         """Run every step; an error of a step is raised as it is."""
         pipeline.visit(_Steps())
         return PipelineResult(PipelineState.DONE)
+
+
+class _Options(PipelineOptions):
+    """Beam makes a view, with an argument parser of its own, twice for every step; here each kind is made once."""
+
+    def view_as(self, cls: Any) -> Any:
+        views: dict[Any, Any] = self.__dict__.setdefault("_views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        return views[cls]
 
 
 class _Steps(PipelineVisitor):
@@ -86,6 +105,19 @@ class _View:
 
     def is_globally_windowed(self) -> bool:
         return True
+
+
+_inspect = core.get_function_args_defaults
+_inspected: dict[Any, tuple[list[str], list[Any]]] = {}
+
+
+def _arguments(function: Any) -> tuple[list[str], list[Any]]:
+    """Return names and defaults of a function's arguments; Beam inspects each method of a step some thirty times."""
+    key = getattr(function, "__func__", function), hasattr(function, "__self__")
+    if key not in _inspected:
+        _inspected[key] = _inspect(function)
+    names, defaults = _inspected[key]
+    return list(names), list(defaults)
 
 
 def _grouped(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, list[Any]]]:

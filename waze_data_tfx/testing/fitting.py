@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import pyarrow as pa
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -30,11 +29,10 @@ from waze_data_tfx.errors import UserError, unknown_name
 from waze_data_tfx.features import entry
 from waze_data_tfx.usercode import code_files
 
-from .beam_in_memory import InMemoryRunner
+from .beam_in_memory import pipeline
 
 DTYPES = {"float": tf.float32, "int": tf.int64, "string": tf.string}
 ANALYZED, TRANSFORMED = "analyzed", "transformed"
-BEAM_ARGS = ("--no_pipeline_type_check",)
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -89,7 +87,7 @@ def fit(config: Config, examples: Sequence[bytes], place: Path) -> Fitted:
     custom_config = {"config": config.model_dump_json(by_alias=True)}
     paths = logic.Paths(graph=str(place), analyze=[str(given)], transform={})
     logic.write_raw_metadata(columns, paths)
-    logic.analyze(_pipeline(), columns, lambda inputs: entry.preprocessing_fn(inputs, custom_config), paths)
+    logic.analyze(pipeline(), columns, lambda inputs: entry.preprocessing_fn(inputs, custom_config), paths)
     return Fitted(config, place, _spec(columns))
 
 
@@ -97,7 +95,7 @@ def transformed_examples(fit: Fitted, examples: Sequence[bytes], place: Path) ->
     """Return what the Trainer would read: the Transform node's transformed examples, parsed."""
     write(examples, place / ANALYZED)
     paths = logic.Paths(graph=str(fit.folder), analyze=[], transform={str(place / ANALYZED): str(place / TRANSFORMED)})
-    logic.transform(_pipeline(), paths, entry.origin(fit.config))
+    logic.transform(pipeline(), paths, entry.origin(fit.config))
     [file] = (place / TRANSFORMED).iterdir()
     records = list(tf.data.TFRecordDataset(str(file), "GZIP").as_numpy_iterator())
     return tf.io.parse_example(tf.constant(records), fit.output.transformed_feature_spec())
@@ -164,10 +162,6 @@ def _labels(config: Config, rows: Rows) -> pa.Array:
     if config.task == "multilabel_classification":
         return pa.array(labels, pa.large_list(pa.int64()))
     return pa.array([value for [value] in labels], pa.int64())
-
-
-def _pipeline() -> Any:
-    return beam.Pipeline(runner=InMemoryRunner(), argv=list(BEAM_ARGS))  # not pytest's arguments
 
 
 def _spec(columns: schema_pb2.Schema) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """The process that feature tests work in: `python -m waze_data_tfx.testing.worker FOLDER`, started by `session`.
 
-It imports TensorFlow, Beam and TFT once and forks a child for every request, so that each sees the user's code as it is
+It imports TensorFlow, Beam and TFT once (`imports` says how) and forks a child for every request, so that each sees the user's code as it is
 on disk and leaves nothing behind for the next. Reads one JSON request per line from standard input, writes one JSON answer per
 line to standard output; both processes end when standard input closes. Children end by os._exit: TensorFlow and Beam in one
 interpreter end in a segmentation fault when it exits (TF 2.21, Beam 2.77, TFT 1.21: after every analysis, with any
@@ -18,9 +18,9 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
+from . import imports
+
 WAIT_S = 0.01
-UNNEEDED = "tqdm.notebook"
-"""Optional for google-cloud-bigquery, which Beam imports; brings IPython along and half a second."""
 
 
 class Worker:
@@ -90,18 +90,9 @@ def main(folder: str) -> NoReturn:
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     gc.disable()  # for good: a child is gone after one answer
-    _import()
+    imports.import_all()
     gc.freeze()
     Worker(Path(folder), answers).serve()
-
-
-def _import() -> None:
-    blocked: dict[str, Any] = dict.fromkeys([UNNEEDED])  # importing it raises ImportError
-    sys.modules.update(blocked)
-    try:
-        from . import jobs  # noqa: F401
-    finally:
-        del sys.modules[UNNEEDED]
 
 
 def _answer(request: dict[str, Any], folder: Path) -> dict[str, Any]:
