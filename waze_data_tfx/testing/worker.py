@@ -1,10 +1,10 @@
 """The process that feature tests work in: `python -m waze_data_tfx.testing.worker FOLDER`, started by `session`.
 
-It imports TensorFlow, Beam and TFT once (`imports` says how) and forks a child for every request, so that each sees the user's code as it is
-on disk and leaves nothing behind for the next. Reads one JSON request per line from standard input, writes one JSON answer per
-line to standard output; both processes end when standard input closes. Children end by os._exit: TensorFlow and Beam in one
-interpreter end in a segmentation fault when it exits (TF 2.21, Beam 2.77, TFT 1.21: after every analysis, with any
-preprocessing_fn), which would fail a green test session. TensorFlow runs nothing before a fork.
+It imports TensorFlow, Beam and TFT once (`imports` says how) and forks a child for every request, so that each sees the user's
+code as it is on disk and leaves nothing behind for the next. Reads one JSON request per line from standard input, writes one
+JSON answer per line to standard output; both processes end when standard input closes. Children end by os._exit: TensorFlow
+and Beam in one interpreter end in a segmentation fault when it exits (TF 2.21, Beam 2.77, TFT 1.21: after every analysis, with
+any preprocessing_fn), which would fail a green test session. TensorFlow runs nothing before a fork.
 """
 
 import gc
