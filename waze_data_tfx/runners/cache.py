@@ -141,7 +141,7 @@ def parts_read(config: Config, node: Node) -> dict[str, Any]:
 def changed_parts(before: str, now: dict[str, Any]) -> list[str]:
     """Return, for a person, what differs between an earlier execution's parts (JSON) and these."""
     old, now = json.loads(before) if before else {}, json.loads(json.dumps(now, default=str))  # a tuple is a list there
-    changes = []
+    changes: list[str] = []
     for name in dict.fromkeys([*now, *old]):
         was, new = old.get(name), now.get(name)
         if was == new:
