@@ -72,6 +72,12 @@ def test_columns_outputs_and_version_of_each_row(config: Config, tmp_path: Path)
     ]
 
 
+def test_columns_stand_in_the_order_of_the_file(config: Config, tmp_path: Path) -> None:
+    for names in (["home town", "miles"], ["miles", "home town"]):
+        [row] = predict_file(config, rows(tmp_path, f"{','.join(names)}\n2,3\n"), version=2, limit=1)
+        assert [name for name in row if name in names] == names
+
+
 def test_an_older_version_and_the_current_one_after_a_rollback(config: Config, tmp_path: Path) -> None:
     file = rows(tmp_path, "home town,miles\nBern,2\n")
     [row] = predict_file(config, file, version=1, limit=10)
@@ -140,6 +146,7 @@ def test_a_slice_column_is_shown_where_the_file_has_it(config: Config, tmp_path:
     [
         ("home town,miles\n", r"rows\.csv: no rows; expected at least one below the header"),
         ("home town,mile\nBern,1\n", r"rows\.csv: column 'miles' is missing, which version 2 of .*; did you mean 'mile'\?"),
+        ("seconds\n60\n", r"rows\.csv: columns 'home town', 'miles' are missing, which version 2 of .*; known: seconds\n"),
         ("home town,miles\nBern,many\n", r"rows\.csv:row 2: miles: expected float; received 'many'"),
     ],
 )

@@ -64,7 +64,7 @@ def test_each_column_is_put_where_its_values_belong_or_left_out_with_a_reason(od
 
 def test_what_a_constant_reaches_is_the_bound(tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.csv"
-    pd.DataFrame({"x": [1.5, 2.5, 3.5, 4.0], "y": [0.5, 1.0, 2.0, 10.5]}).to_csv(numbers, index=False)
+    pd.DataFrame({"x": 3 * [1.5, 2.5, 3.5, 4.0], "y": 3 * [0.5, 1.0, 2.0, 10.5]}).to_csv(numbers, index=False)
     # the median of y is 1.5; the distances 1, 0.5, 0.5 and 9 have the mean 2.75
     assert proposal.propose(numbers).metrics[0][0] == {"name": "mae", "upper_bound": 2.75}
     classes = tmp_path / "classes.csv"
@@ -118,6 +118,28 @@ def test_a_known_set_is_run_to_a_pushed_model_with_nothing_but_the_command(name:
 def test_a_label_that_cannot_be_learnt_is_refused(odd: Path, label: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         proposal.propose(odd, label)
+
+
+def test_a_text_that_is_nearly_a_number_says_which_values_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    bmi = ["fat" if i == 3 else f"{i // 2}.5" for i in range(60)]  # 0.5 to 29.5, and fat
+    rows = {"bmi": bmi, "id": ["none", *map(str, range(59))], "y": [i * i for i in range(60)]}
+    pd.DataFrame(rows).to_csv(path, index=False)
+    found = proposal.propose(path, "y")
+    [(_, _, _, note)] = found.features
+    assert found.left_out == [("id", "numbers but for 1 of 60 rows, such as 'none'")]
+    assert note == "31 different texts; numbers but for 1 of 60 rows, such as 'fat'"
+    with pytest.raises(
+        DataError, match=r"holds text of 31 different values; numbers but for 1 of 60 rows, such as 'fat'; expected"
+    ):
+        proposal.propose(path, "bmi")
+
+
+def test_a_few_rows_are_too_few(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    pd.DataFrame({"x": range(9), "y": [i * i for i in range(9)]}).to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"rows\.csv: received 9 rows; expected 10 or more"):
+        proposal.propose(path)
 
 
 def test_nothing_is_overwritten_and_flags_that_contradict_are_named(odd: Path, tmp_path: Path) -> None:

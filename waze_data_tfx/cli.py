@@ -241,9 +241,9 @@ def predict(
     if as_json:
         _print_json(rows)
         return
-    from .report.text import print_table
+    from .report.text import print_predictions
 
-    print_table(tuple(rows[0]), (tuple(r.values()) for r in rows))
+    print_predictions(rows)
 
 
 @app.command()

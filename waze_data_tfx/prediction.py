@@ -126,7 +126,7 @@ def _wanted(config: Config, file: Path, kind: Format, arguments: Mapping[str, Co
     own = [*config.features.column_types(), *([config.key] if config.key else [])]
     named = {argument: column for names in (present, own) for column, argument in argument_names(names).items()}
     wanted = {named.get(argument, argument): type_ for argument, type_ in arguments.items()}
-    missing = next((name for name in wanted if name not in present), None) if kind != "tfrecord" else None
+    missing = [name for name in wanted if name not in present] if kind != "tfrecord" else []
     if missing:
         raise _missing(file, missing, present, number)
     order = present or own  # a loaded signature names its arguments in an order of chance
@@ -166,14 +166,16 @@ def _check_present(file: Path, batch: "pa.RecordBatch", wanted: Mapping[str, Col
         if not lacking:
             return
     if lacking:
-        raise _missing(file, lacking[0], [name for name in wanted if name not in lacking], number)
+        raise _missing(file, lacking, [name for name in wanted if name not in lacking], number)
 
 
-def _missing(file: Path, name: str, present: Sequence[str], number: int) -> DataError:
+def _missing(file: Path, names: Sequence[str], present: Sequence[str], number: int) -> DataError:
+    quoted = ", ".join(f"'{name}'" for name in sorted(names))
+    what, it = (f"column {quoted} is", "it") if len(names) == 1 else (f"columns {quoted} are", "them")
     return DataError(
-        f"{file}: column '{name}' is missing, which version {number} of the model reads; "
-        f"known: {', '.join(present)}{did_you_mean(name, present)}",
-        hint="give a file that has it, or predict with a --version that does not read it",
+        f"{file}: {what} missing, which version {number} of the model reads; "
+        f"known: {', '.join(present)}{did_you_mean(names[0], present) if len(names) == 1 else ''}",
+        hint=f"give a file that has {it}, or predict with a --version that does not read {it}",
     )
 
 

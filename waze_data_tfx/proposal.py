@@ -31,6 +31,10 @@ STEPS = 1500
 FEW_ROWS = 5_000
 MIN_ROWS = 40
 """With fewer, that every value is another one says little."""
+LEAST_ROWS = 10
+"""With fewer there is nothing to learn, and a split may be empty."""
+NEARLY_NUMBERS = 0.05
+"""A text with at most this share of values that are no numbers is told apart: are they mistakes?"""
 Group = Literal["dense", "category", "vocabulary", "hash", "text", "time"]
 
 
@@ -90,6 +94,11 @@ def propose(data: Path, label: str | None = None) -> Proposal:
     if chosen not in known:
         raise UserError(f"--label {chosen}: column is not in {data.name}; known: {', '.join(known)}{did_you_mean(chosen, known)}")
     found = {column.name: column for column in profile(data, kind, chosen)}
+    if found[chosen].n_rows < LEAST_ROWS:
+        raise DataError(
+            f"{data}: received {found[chosen].n_rows} rows; expected {LEAST_ROWS} or more",
+            hint="give a file with some hundreds of rows",
+        )
     proposal = _of_label(found[chosen], data, guessed=label is None)
     for column in found.values():
         if column.name != chosen:
@@ -108,8 +117,8 @@ def _of_label(label: Column, data: Path, *, guessed: bool) -> Proposal:
     few = label.n_distinct <= MAX_CLASSES and label.n_distinct * 10 <= present
     if label.type == "string" and label.n_distinct > MAX_CLASSES:
         raise DataError(
-            f"{data}: label '{label.name}' holds text of {label.n_distinct} different values; expected a number, or at most "
-            f"{MAX_CLASSES} classes",
+            f"{data}: label '{label.name}' holds text of {label.n_distinct} different values{_nearly_numbers(label)}; "
+            f"expected a number, or at most {MAX_CLASSES} classes",
             hint="name another column with --label",
         )
     if label.type == "float" or (label.type == "int" and not few):
@@ -163,7 +172,7 @@ def _add_feature(proposal: Proposal, column: Column) -> None:
         and (column.least or 0) >= 0
         and (column.greatest or 0) <= 100
     ):
-        group, settings, note = "category", max(int(column.greatest or 0) + 1, 2), f"{column.n_distinct} different numbers"
+        group, settings, note = "category", max(int(column.greatest or 0) + 1, 2), f"{column.least:g} to {column.greatest:g}"
     else:
         group, settings = "dense", {"indicator": True} if column.n_missing else None
         note = f"{column.least:g} to {column.greatest:g}"
@@ -171,13 +180,24 @@ def _add_feature(proposal: Proposal, column: Column) -> None:
 
 
 def _text_feature(column: Column) -> tuple[Group, Any, str]:
+    group: Group
     if column.moments:
         return "time", {}, "dates or times"
     if column.n_words >= TEXT_WORDS and column.n_distinct > MAX_CATEGORIES:
         return "text", 1000, f"free text of {column.n_words:.0f} words"
     if column.n_distinct <= MAX_VOCABULARY:
-        return "vocabulary", min(column.n_distinct, 100), f"{column.n_distinct} different texts"
-    return "hash", 1000, f"{column.n_distinct} different texts"
+        group, size = "vocabulary", min(column.n_distinct, 100)
+    else:
+        group, size = "hash", 1000
+    return group, size, f"{column.n_distinct} different texts{_nearly_numbers(column)}"
+
+
+def _nearly_numbers(column: Column) -> str:
+    """Say which values keep a column from being numbers, if they are few."""
+    present = column.n_rows - column.n_missing
+    if not 0 < column.n_no_number <= NEARLY_NUMBERS * present:
+        return ""
+    return f"; numbers but for {column.n_no_number} of {present} rows, such as {column.no_number!r:.40}"
 
 
 def _no_feature(column: Column) -> str:
@@ -189,7 +209,7 @@ def _no_feature(column: Column) -> str:
         return f"the label again: correlation {column.correlation:.4f}"
     alone = present >= MIN_ROWS and column.n_distinct > NEARLY_ALL * present
     if alone and column.type == "string" and not column.moments and column.n_words < TEXT_WORDS:
-        return "another text in nearly every row: an id?"
+        return _nearly_numbers(column).removeprefix("; ") or "another text in nearly every row: an id?"
     counted = column.n_distinct == present and (column.greatest or 0) - (column.least or 0) == present - 1
     named = re.search(r"(^|[_ ])id$", column.name, re.IGNORECASE) is not None
     if alone and column.type == "int" and (counted or named):

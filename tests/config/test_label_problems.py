@@ -31,7 +31,7 @@ def values_of(task: str, **values: Any) -> dict[str, Any]:
         (BINARY, {"classes": ["a", "b", "c"]}, "classes", "has 2, the second is the positive one; received 3"),
         (BINARY, {"n_classes": 3}, "n_classes", "only a multi-class or multi-label label has it; received 3"),
         (MULTI_CLASS, {"n_classes": 2}, "n_classes", "two classes are task binary_classification"),
-        (MULTI_CLASS, {"classes": ["a", "b"]}, "n_classes", "two classes are task binary_classification"),
+        (MULTI_CLASS, {"classes": ["a", "b"]}, "classes", "two classes are task binary_classification"),
         (MULTI_CLASS, {"classes": ["a", "b", "c"], "n_classes": 4}, "n_classes", "received 4, and 3 names under classes"),
         (MULTI_CLASS, {"classes": ["a", "b", "a"]}, "classes.2", "'a' stands twice"),
         (MULTI_CLASS, {"classes": ["a", "b ", "c"]}, "classes.1", "received 'b ' with blanks around it"),

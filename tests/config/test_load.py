@@ -142,6 +142,10 @@ def test_unknown_key_at_every_depth(text: str, message: str) -> None:
             GOOD + "label: other\n",
             'eta.yaml:10: not valid YAML: found duplicate key "label" with value "other" (original value: "seconds")',
         ),
+        (
+            GOOD.replace("trips.csv", '"trips.csv'),
+            "eta.yaml:4: not valid YAML: while scanning a quoted scalar: found unexpected end of stream",
+        ),
         (GOOD + "code: [1,\n", "eta.yaml:11: not valid YAML: expected the node content, but found '<stream end>'"),
         (GOOD + "code: \t3\n\tb: 4\n", "eta.yaml:10: not valid YAML: found character '\\t' that cannot start any token"),
         (GOOD + "---\nname: b\n", "eta.yaml:10: not valid YAML: but found another document"),
@@ -182,6 +186,13 @@ def test_a_missing_config_names_the_nearest_file() -> None:
     write(GOOD)
     with pytest.raises(ConfigError, match=r"^etta\.yaml: no such config file; did you mean 'eta\.yaml'\?$"):
         load("etta.yaml")
+
+
+def test_a_folder_is_no_config_and_names_the_one_in_it() -> None:
+    Path("my_eta").mkdir()
+    Path("my_eta", "config.yaml").write_text(GOOD)
+    with pytest.raises(ConfigError, match=r"^my_eta: is a folder; .* in it: config\.yaml; did you mean 'my_eta/config\.yaml'\?$"):
+        load("my_eta")
 
 
 def test_files_that_are_named_and_missing() -> None:

@@ -250,8 +250,11 @@ class TestUsersFunction:
             self.call(tmp_path, f"def preprocessing_fn(inputs):\n    return {returned}")
 
     def test_an_exception_points_to_the_users_line(self, tmp_path):
-        with pytest.raises(UserCodeError, match=r"own_features\.py:3: preprocessing_fn raised KeyError: 'miles'"):
+        with pytest.raises(UserCodeError, match=r"own_features\.py:3: preprocessing_fn raised KeyError: 'miles'") as caught:
             self.call(tmp_path, "def preprocessing_fn(inputs):\n    return {'x': inputs['miles']}")
+        assert caught.value.hint.endswith(
+            "the columns under features; where the ready-made transforms serve, code.features can go"
+        )
 
     def test_an_output_must_not_hide_the_label(self, tmp_path):
         with pytest.raises(UserError, match="output 'fare' has the name of the label"):

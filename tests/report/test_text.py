@@ -5,7 +5,7 @@ import pytest
 from waze_data_tfx.evaluation.verdict import Check, Verdict
 from waze_data_tfx.history.metadata import Artifact, Execution
 from waze_data_tfx.history.record import NodeRecord, Run
-from waze_data_tfx.report.text import print_run, print_runs, print_table, print_verdict
+from waze_data_tfx.report.text import print_predictions, print_run, print_runs, print_table, print_verdict
 
 Capture = pytest.CaptureFixture[str]
 
@@ -42,6 +42,20 @@ def test_a_long_reason_is_whole_on_a_pipe(capsys: Capture) -> None:
     reason = "the whole reason stands on one line " * 4
     print_table(("NODE", "WHY"), [("Trainer", reason.strip())])
     assert capsys.readouterr().out.splitlines()[1].endswith(reason.strip())
+
+
+def test_predictions_have_six_digits(capsys: Capture) -> None:
+    print_predictions([{"prediction": 201.2833251953125, "scores": [0.25, 1e-09], "miles": None, "version": 1}])
+    assert printed(capsys) == [["prediction", "scores", "miles", "version"], ["201.283", "[0.25, 1e-09]", "1"]]
+
+
+def test_predictions_of_many_columns_show_the_first_that_fit(capsys: Capture) -> None:
+    names = [f"measurement_{i:02}" for i in range(20)]  # 16 characters with the gap; 11 of them and 12 + 9 of the others: 197
+    print_predictions([{"prediction": 1.5, **dict.fromkeys(names, 0.5), "version": 1}])
+    heads, row, said = printed(capsys)
+    assert heads == ["prediction", *names[:11], "version"]
+    assert row == ["1.5", *["0.5"] * 11, "1"]
+    assert said == ["and 9 columns more, which --json prints"]
 
 
 def test_runs_one_line_each(capsys: Capture) -> None:

@@ -362,6 +362,20 @@ def test_changed_parts_put_what_a_person_did_before_what_follows_from_it() -> No
     assert changed_parts("", {}) == []
 
 
+def test_a_tuple_is_no_change_and_a_long_list_names_what_differs_in_it() -> None:
+    slices = [{"columns": ["clinic"], "metrics": [{"name": "auc", "max_gap": 0.02}]}]
+    before = {"config classes": ["benign", "malignant"], "config slices": slices, "config hidden_units": [64, 32]}
+    moved = [{"columns": ["clinic"], "metrics": [{"name": "auc", "max_gap": 0.01}]}]
+    now = {"config classes": ("benign", "malignant"), "config slices": moved, "config hidden_units": (64,)}
+    assert changed_parts(json.dumps(before), now) == [
+        "slices.0.metrics.0.max_gap: 0.02 -> 0.01",
+        "hidden_units: [64, 32] -> [64]",
+    ]
+    names = [f"column_{i}" for i in range(5)]
+    [change] = changed_parts(json.dumps({"config dense": names}), {"config dense": names[1:]})
+    assert change == 'dense: ["column_0", "column_1", "column_2", ... -> ["column_1", "column_2", "column_3", ...'
+
+
 def test_a_push_is_taken_only_while_its_version_stands(ran: World) -> None:
     ran.units.write_text("MILE = 1.609\n")
     ran.run("r2")

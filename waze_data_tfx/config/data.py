@@ -80,6 +80,6 @@ class Code(Section):
 class SchemaSource(Section):
     """Where the data schema comes from."""
 
-    file: Annotated[Path | None, Field(description="Curated schema (schema.pbtxt), imported; default: inferred from train.")] = (
-        None
-    )
+    file: Annotated[
+        Path | None, Field(description="Curated schema (schema.pbtxt), imported; default: inferred from all splits.")
+    ] = None

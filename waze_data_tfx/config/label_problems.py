@@ -26,7 +26,7 @@ def _class_problems(config: Config) -> Iterator[Problem]:
     if config.n_classes not in (None, 2 if config.task == "binary_classification" else None) and not several:
         yield "n_classes", f"only a multi-class or multi-label label has it; received {config.n_classes} and task {config.task}"
     if config.task == "multiclass_classification" and config.n_classes == 2:
-        yield "n_classes", "received 2; two classes are task binary_classification"
+        yield "classes" if config.classes else "n_classes", "received 2; two classes are task binary_classification"
     if config.classes is None:
         return
     n, task = len(config.classes), config.task

@@ -55,7 +55,7 @@ def load(path: str | os.PathLike[str], *, env: str = "local", sets: Iterable[str
     """
     file = Path(path).expanduser().resolve()
     if not file.is_file():
-        raise ConfigError([f"{shown(file)}: no such config file{did_you_mean(file.name, _siblings(file))}"])
+        raise ConfigError([f"{shown(file)}: {_no_file(file)}"])
     positions: dict[Key, str] = {}
     layers = [_read(layer, positions) for layer in _layers(file, env)]
     positions[()] = f"{shown(file)}:1"
@@ -114,6 +114,15 @@ def _loaded(file: Path, layers: list[dict[str, Any]], positions: dict[Key, str],
     return loaded
 
 
+def _no_file(file: Path) -> str:
+    """Say what stands in the place of a config file, and which was meant."""
+    if not file.is_dir():
+        return f"no such config file{did_you_mean(file.name, _siblings(file))}"
+    inside = sorted(p.name for p in file.glob("*.y*ml"))
+    meant = f"; did you mean '{shown(file / inside[0])}'?" if len(inside) == 1 else ""
+    return f"is a folder; expected a config file; YAML files in it: {', '.join(inside) or 'none'}{meant}"
+
+
 def _siblings(file: Path) -> list[str]:
     return [p.name for p in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
 
@@ -135,7 +144,8 @@ def _read(file: Path, positions: dict[Key, str]) -> dict[str, Any]:
         text = file.read_text(encoding="utf-8")
         node = YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        ended = "end of stream" in str(error.problem)  # then what was left open says more than where the file ends
+        mark = (error.context_mark if ended else None) or error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise ConfigError([f"{name}:{line}: not valid YAML: {_first_line(error)}"]) from None
     except UnicodeDecodeError as error:
@@ -152,7 +162,8 @@ def _read(file: Path, positions: dict[Key, str]) -> dict[str, Any]:
 
 
 def _first_line(error: MarkedYAMLError) -> str:
-    return " ".join(str(error.problem or error).strip().splitlines()[0].split())
+    while_ = f"{error.context}: " if error.context and "end of stream" in str(error.problem) else ""
+    return while_ + " ".join(str(error.problem or error).strip().splitlines()[0].split())
 
 
 def _plain(node: Any, key: Key, file: str, positions: dict[Key, str]) -> Any:

@@ -39,6 +39,8 @@ class Column:
         moments: whether every value is a date or a time as ISO 8601 writes it.
         correlation: with the label, of two numbers; None where it is not defined.
         median_error: mean absolute distance to the median, of a number.
+        n_no_number: of a text: rows whose value is no number.
+        no_number: of a text: the least of those values; None if there is none.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Column:
     moments: bool
     correlation: float | None
     median_error: float | None
+    n_no_number: int = 0
+    no_number: str | None = None
 
 
 def profile(file: Path, kind: Format, label: str) -> list[Column]:
@@ -103,6 +107,8 @@ def _column(database: Any, name: str, types: dict[str, ColumnType], label: str) 
     ).fetchall()
     distance = f"SELECT avg(abs({column} - (SELECT median({column}) FROM rows))) FROM rows"
     error = None if text else database.execute(distance).fetchone()[0]
+    odd = f"SELECT count({column}), min({column}) FROM rows WHERE TRY_CAST(trim({column}) AS DOUBLE) IS NULL"
+    n_no_number, no_number = database.execute(odd).fetchone() if text else (0, None)
     finite = correlated is not None and correlated == correlated
     return Column(
         name=name,
@@ -117,6 +123,8 @@ def _column(database: Any, name: str, types: dict[str, ColumnType], label: str) 
         moments=bool(moments),
         correlation=correlated if finite else None,
         median_error=error,
+        n_no_number=n_no_number,
+        no_number=no_number,
     )
 
 

@@ -96,7 +96,12 @@ def _call(path: Path, columns: dict[str, Any], config: Config) -> Any:
     except UserError:
         raise
     except Exception as exc:
-        known = f"inputs holds {', '.join(columns)}: the columns under features" if isinstance(exc, KeyError) else ""
+        known = (
+            f"inputs holds {', '.join(columns)}: the columns under features; "
+            "where the ready-made transforms serve, code.features can go"
+            if isinstance(exc, KeyError)
+            else ""
+        )
         raise UserCodeError(f"{located(exc, path)}: preprocessing_fn raised {said(exc)}", hint=known) from exc
 
 

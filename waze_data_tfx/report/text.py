@@ -1,6 +1,8 @@
 """Plans, runs and verdicts as text for a terminal. Called by the command line; decides nothing."""
 
-from collections.abc import Iterable, Sequence
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..history.record import Run
@@ -15,8 +17,6 @@ N_SHOWN = 12
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print rows under their headings, as wide as they need on a pipe and as the terminal allows on a terminal."""
-    import sys
-
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -26,7 +26,20 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         table.add_column(column)
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    Console(width=_width()).print(table)
+
+
+def print_predictions(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what a model answers: one line per row, its first columns as far as they fit, numbers with six digits."""
+    names = list(rows[0])
+    cells = {name: [_cell(row[name]) for row in rows] for name in names}
+    widths = {name: max(len(name), *map(len, cells[name])) + 2 for name in names}
+    shown = list(names)
+    while len(shown) > 2 and sum(widths[name] for name in shown) > _width():
+        del shown[-2]
+    print_table(shown, zip(*(cells[name] for name in shown), strict=True))
+    if hidden := len(names) - len(shown):
+        print(f"and {hidden} columns more, which --json prints")
 
 
 def print_runs(runs: Iterable[Run]) -> None:
@@ -89,6 +102,17 @@ def _lineage(executions: "dict[str, Execution]") -> Iterable[tuple[str, str, str
             for artifact in artifacts:
                 users = [e.node for e in executions.values() if any(artifact.id in ids for ids in e.inputs.values())]
                 yield f"{artifact.type} #{artifact.id}", f"{execution.node}.{key}", ", ".join(users), artifact.uri
+
+
+def _width() -> int:
+    """Return the terminal's width, and 200 where there is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_cell, value))}]"
+    return f"{value:.6g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
 def _number(value: Any) -> str:

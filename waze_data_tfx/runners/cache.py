@@ -38,6 +38,10 @@ VERSIONED = (
     "duckdb",
     "pyarrow",
 )
+N_SHOWN = 40
+"""Characters of a value that a reason shows."""
+MAX_DIFFERENCES = 3
+"""Differences inside a long list that a reason names one by one."""
 
 
 @dataclass(frozen=True)
@@ -137,14 +141,14 @@ def parts_read(config: Config, node: Node) -> dict[str, Any]:
 def changed_parts(before: str, now: dict[str, Any]) -> list[str]:
     """Return, for a person, what differs between an earlier execution's parts (JSON) and these."""
     old, now = json.loads(before) if before else {}, json.loads(json.dumps(now, default=str))  # a tuple is a list there
-    changes = []
+    changes: list[str] = []
     for name in dict.fromkeys([*now, *old]):
         was, new = old.get(name), now.get(name)
         if was == new:
             continue
         kind, _, rest = name.partition(" ")
         if kind == "config":
-            changes.append(f"{rest}: {_shown(was)} -> {_shown(new)}")
+            changes.extend(f"{key}: {_shown(a)} -> {_shown(b)}" for key, a, b in _differences(rest, was, new))
         elif kind == "code":
             changes.append(f"code {rest} {'added' if was is None else 'removed' if new is None else 'changed'}")
         elif kind == "upstream":
@@ -304,9 +308,23 @@ def _flat(value: Any, prefix: str = "") -> list[tuple[str, Any]]:
     return [(prefix, value)]
 
 
+def _differences(key: str, was: Any, new: Any) -> list[tuple[str, Any, Any]]:
+    """Return (dotted key, before, now) of what differs inside two values that are too long to be shown whole."""
+    if not isinstance(was, list) or not isinstance(new, list) or max(len(json.dumps(v)) for v in (was, new)) <= N_SHOWN:
+        return [(key, was, new)]
+    before, now = dict(_leaves(was, key)), dict(_leaves(new, key))
+    found = [(k, before.get(k), now.get(k)) for k in dict.fromkeys([*now, *before]) if before.get(k) != now.get(k)]
+    return found if len(found) <= MAX_DIFFERENCES else [(key, was, new)]
+
+
+def _leaves(value: Any, key: str) -> list[tuple[str, Any]]:
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    return [pair for k, v in items for pair in _leaves(v, f"{key}.{k}")] or [(key, value)]
+
+
 def _shown(value: Any) -> str:
     text = json.dumps(value, default=str)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= N_SHOWN else text[: N_SHOWN - 3] + "..."
 
 
 def _hash(parts: dict[str, Any]) -> str:
