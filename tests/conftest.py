@@ -74,6 +74,10 @@ class Project:
         newest = max((self.root / "runs").glob("*/run.json"))
         return json.loads(newest.read_text())
 
+    def first(self) -> dict:
+        """Return the oldest run's record: of `pushed`, the run that pushed, whatever other tests have run since."""
+        return json.loads(min((self.root / "runs").glob("*/run.json")).read_text())
+
     def states(self) -> dict[str, str]:
         return {name: node["state"] for name, node in self.last()["nodes"].items()}
 
@@ -115,7 +119,7 @@ def fork(folder: Path, rows: list[list[str]]) -> Project:
 
 @pytest.fixture(scope="session")
 def pushed(tmp_path_factory: pytest.TempPathFactory, small_rows: list[list[str]]) -> Project:
-    """Return a project whose first run has pushed a model; tests only read it."""
+    """Return a project whose first run has pushed a model; tests read that run (`first`), and some run it again."""
     project = fork(tmp_path_factory.mktemp("pushed") / "my_eta", small_rows)
     done = project.run()
     assert done.returncode == 0, done.stdout + done.stderr

@@ -66,7 +66,7 @@ def test_columns_of_tfrecords_are_asked_of_the_statistics(tmp_path: Path) -> Non
 
 
 def test_splits_and_statistics_add_up_to_the_file(pushed: Project, small_rows: list[list[str]]) -> None:
-    run = pushed.last()["id"]
+    run = pushed.first()["id"]
     counts = {row["rows"]: row["n"] for row in tables.splits(run)}
     kept = number_of(small_rows, "company")
     assert counts["train"] + counts["eval"] == len(kept)
@@ -79,15 +79,15 @@ def test_splits_and_statistics_add_up_to_the_file(pushed: Project, small_rows: l
 
 
 def test_the_schema_is_the_one_the_rows_were_checked_with(pushed: Project) -> None:
-    found = {row["column"]: row for row in tables.schema(pushed.last()["id"])}
+    found = {row["column"]: row for row in tables.schema(pushed.first()["id"])}
     area = found["pickup_community_area"]
     assert (area["type"], area["values"]) == ("INT", "1 to 77")  # taxi_schema.pbtxt: int_domain {min: 1 max: 77}
-    assert tables.schema_file(pushed.last()["id"]).name == "schema.pbtxt"
-    assert tables.anomalies(pushed.last()["id"]) == []
+    assert tables.schema_file(pushed.first()["id"]).name == "schema.pbtxt"
+    assert tables.anomalies(pushed.first()["id"]) == []
 
 
 def test_the_model_s_numbers_are_those_of_the_verdict(pushed: Project) -> None:
-    run = pushed.last()["id"]
+    run = pushed.first()["id"]
     [mae] = [row for row in tables.metrics(run) if (row["slice"], row["metric"]) == ("all rows", "mae")]
     [check] = [row for row in tables.checks(run) if (row["slice"], row["name"]) == ("", "mae")]
     assert mae["value"] == check["value"]
@@ -99,7 +99,7 @@ def test_the_model_s_numbers_are_those_of_the_verdict(pushed: Project) -> None:
 
 
 def test_a_run_against_itself_has_not_changed(pushed: Project) -> None:
-    run = pushed.last()["id"]
+    run = pushed.first()["id"]
     assert tables.changes(run, run) == []
     rows = tables.compared(run, run)
     assert ("mae", "all rows") in {(row["metric"], row["slice"]) for row in rows}
@@ -108,7 +108,7 @@ def test_a_run_against_itself_has_not_changed(pushed: Project) -> None:
 
 
 def test_charts_are_one_per_column_and_measure(pushed: Project) -> None:
-    run = pushed.last()["id"]
+    run = pushed.first()["id"]
     columns = ["trip_miles", "company"]
     assert [name for name, _ in tables.distributions(run, columns).charts] == columns
     assert tables.distributions(run).series == ["train", "eval"]
@@ -120,7 +120,7 @@ def test_charts_are_one_per_column_and_measure(pushed: Project) -> None:
 
 
 def test_what_a_run_does_not_have_is_said_with_the_reason(pushed: Project, tmp_path: Path) -> None:
-    values = pushed.last()
+    values = pushed.first()
     folder = tmp_path / "runs" / values["id"]
     folder.mkdir(parents=True)
     shutil.copy(Path(values["root"]) / "runs" / values["id"] / "config.json", folder)

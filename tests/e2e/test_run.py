@@ -23,16 +23,16 @@ NODES = [
 
 
 def test_first_run_pushes_a_blessed_model(pushed: Project) -> None:
-    record = pushed.last()
+    record = pushed.first()
     assert record["state"] == "done"
     assert record["exit_code"] == 0
     assert record["pushed_version"] == 1
-    assert pushed.states() == dict.fromkeys(NODES, "complete")
+    assert {name: node["state"] for name, node in record["nodes"].items()} == dict.fromkeys(NODES, "complete")
     assert (pushed.root / "serving" / "CURRENT").read_text().strip() == "1"
 
 
 def test_every_node_has_a_log_and_a_cache_key(pushed: Project) -> None:
-    record = pushed.last()
+    record = pushed.first()
     folder = pushed.root / "runs" / record["id"]
     for node in NODES:
         assert (folder / "logs" / f"{node}.log").is_file()
@@ -40,7 +40,7 @@ def test_every_node_has_a_log_and_a_cache_key(pushed: Project) -> None:
 
 
 def test_verdict_names_metric_bound_and_missing_baseline(pushed: Project) -> None:
-    verdict = json.loads((pushed.root / "runs" / pushed.last()["id"] / "verdict.json").read_text())
+    verdict = json.loads((pushed.root / "runs" / pushed.first()["id"] / "verdict.json").read_text())
     assert verdict["status"] == "blessed"
     assert "no baseline" in verdict["note"]
     bound = next(c for c in verdict["checks"] if c["name"] == "mae" and c["slice"] == "" and c["bound"] is not None)
