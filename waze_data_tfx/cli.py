@@ -139,7 +139,8 @@ def run(
     Exit codes: 0 pushed or a clean partial run, 1 failed, 2 your mistake, 3 refused or stopped by its data, 75 another
     run holds the root, 130 interrupted and resumable.
     """
-    from .commands import execute
+    from .commands import execute, verdict_of
+    from .report.text import print_end
     from .runners.cache import Selection
 
     done, report = execute(_checked(config, env, sets), env, Selection(start, end, force), resume=resume, quiet=as_json)
@@ -148,8 +149,7 @@ def run(
 
         _print_json({**asdict(done), **_verdicts_json(done.folder), "report": report})
     else:
-        _say_end(done, config)
-        print(f"  report: {report}")
+        print_end(done, verdict_of(done.folder), report, then=_next(done, config))
     raise typer.Exit(done.exit_code or 0)
 
 
@@ -340,25 +340,9 @@ def _verdicts_json(folder: Path) -> dict[str, Any]:
     return {path.stem: json.loads(path.read_text("utf-8")) if path.is_file() else None for path in paths}
 
 
-def _say_end(run: Any, config: Path) -> None:
-    from .commands import verdict_of
-    from .report.text import print_verdict
-
-    if verdict := verdict_of(run.folder):
-        print()
-        print_verdict(verdict)
-    print()
-    if run.state == "done":
-        pushed = f"; version {run.pushed_version} is pushed" if run.pushed_version else ""
-        print(
-            f"done in {run.seconds} s{pushed}\n  next: waze-tfx show {run.id}" + (_try_it(config) if run.pushed_version else "")
-        )
-    else:
-        print(f"{run.state}: {run.message}", file=sys.stderr)
-
-
-def _try_it(config: Path) -> str:
-    return f", or try the model: waze-tfx predict {config} --input FILE"
+def _next(run: Any, config: Path) -> str:
+    tried = f", or try the model: waze-tfx predict {config} --input FILE" if run.pushed_version else ""
+    return f"waze-tfx show {run.id}{tried}"
 
 
 def _print_json(value: Any) -> None:

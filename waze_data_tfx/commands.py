@@ -140,6 +140,7 @@ def run(
     Raises:
         WazeTfxError: as the tree in `waze_data_tfx.errors` says; with the report's path as a note where a run had begun.
     """
+    from .report.text import print_end
     from .runners.cache import Selection
 
     loaded = checked(_loaded(config, env))
@@ -152,7 +153,7 @@ def run(
         raise error
     result = _result(done, report)
     if not quiet:
-        _print_end(result)
+        print_end(done, result.verdict, report)
     return result
 
 
@@ -294,17 +295,6 @@ def _result(run: "Run", report: str) -> Result:
         folder=run.folder,
         seconds=run.seconds or 0.0,
     )
-
-
-def _print_end(result: Result) -> None:
-    from .report.text import print_verdict
-
-    if result.verdict:
-        print()
-        print_verdict(result.verdict)
-    pushed = f"; version {result.version} is pushed" if result.version else ""
-    print(f"\n{result.state} in {result.seconds} s{pushed}" if result.state == "done" else f"\n{result.state}: {result.message}")
-    print(f"  report: {result.report or 'not written'}")
 
 
 def _error_of(run: "Run") -> errors.WazeTfxError:

@@ -296,7 +296,7 @@ CELL = "in a notebook begin its cell with `%%writefile features.py`, and say Cod
             f"{CELL}; received function <lambda>",
         ),
         (
-            _of("def preprocessing_fn(inputs): ...", "/tmp/ipykernel_1/1.py", "preprocessing_fn"),
+            _of("def preprocessing_fn(inputs): ...", "<cell of a notebook>", "preprocessing_fn"),
             f"expected a function in a file, which other processes can import; {CELL}; received function preprocessing_fn",
         ),
         (

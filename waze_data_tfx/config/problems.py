@@ -135,12 +135,12 @@ def _fields_at(key: Key, section: type[BaseModel]) -> list[str]:
     """Return the known keys of the section at `key` below `section`."""
     here: Any = section
     for part in key:
-        here = _inside(here, part)
+        here = inside(here, part)
     return sorted(f.alias or n for n, f in here.model_fields.items()) if _is_section(here) else []
 
 
-def _inside(annotation: Any, part: str | int) -> Any:
-    """Return the type of the value under `part` of a Section, a `dict[str, Section]` or a `tuple[Section, ...]`."""
+def inside(annotation: Any, part: str | int) -> Any:
+    """Return the type under `part` of a Section, a `dict[str, Section]` or a `tuple[Section, ...]`; None where there is none."""
     if _is_section(annotation):
         found = next((f.annotation for n, f in annotation.model_fields.items() if (f.alias or n) == part), None)
         optional = [arg for arg in get_args(found) if _is_section(arg)] if type(None) in get_args(found) else []

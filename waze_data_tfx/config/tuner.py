@@ -8,10 +8,11 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field, PositiveInt
+from pydantic import Field, PositiveInt
 
 from ..errors import UserError
 from .evaluation import METRIC_DIRECTIONS
+from .problems import inside
 from .section import Section
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def is_whole(key: str, parameter: Parameter) -> bool:
 
     here: Any = Config
     for part in key.split("."):
-        here = _inside(here, part)
+        here = inside(here, part)
     if here is None:
         return all(isinstance(v, int) for v in (parameter.min, parameter.max, parameter.step) if v is not None)
     return _mentions(here, int) and not _mentions(here, float)
@@ -136,12 +137,6 @@ def _decoded(key: str, parameter: Parameter, values: Mapping[str, Any]) -> Any:
             hint="search anew: waze-tfx run CONFIG --from Tuner",
         )
     return parameter.choices[choices.index(given)] if parameter.choices else given
-
-
-def _inside(annotation: Any, part: str) -> Any:
-    """Return the type of the field `part` of a Section or of an optional one; None where there is none."""
-    sections = [t for t in (annotation, *get_args(annotation)) if isinstance(t, type) and issubclass(t, BaseModel)]
-    return sections[0].model_fields[part].annotation if sections and part in sections[0].model_fields else None
 
 
 def _mentions(annotation: Any, kind: type) -> bool:

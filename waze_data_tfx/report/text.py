@@ -42,6 +42,22 @@ def print_predictions(rows: Sequence[Mapping[str, Any]]) -> None:
         print(f"and {hidden} columns more, which --json prints")
 
 
+def print_end(run: Run, verdict: "Verdict | None", report: str, *, then: str = "") -> None:
+    """Print how a run ended: the verdict, what was pushed or why not (to standard error), the next command, the report."""
+    if verdict:
+        print()
+        print_verdict(verdict)
+    print()
+    if run.state == "done":
+        pushed = f"; version {run.pushed_version} is pushed" if run.pushed_version else ""
+        print(f"done in {run.seconds} s{pushed}")
+        if then:
+            print(f"  next: {then}")
+    else:
+        print(f"{run.state}: {run.message}", file=sys.stderr)
+    print(f"  report: {report}")
+
+
 def print_runs(runs: Iterable[Run]) -> None:
     """Print one line per run."""
     print_table(

@@ -17,6 +17,8 @@ from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineS
 from apache_beam.transforms import core, window
 from apache_beam.utils.windowed_value import WindowedValue
 
+from waze_data_tfx.errors import RunFailed
+
 ARGUMENTS = ("--no_pipeline_type_check",)
 
 
@@ -63,7 +65,11 @@ class _Steps(PipelineVisitor):
         elif isinstance(step, core.ParDo):
             self._par_do(node, step, inputs[0])
         elif step is not None:
-            raise NotImplementedError(f"{node.full_label}: {type(step).__name__} is not run in memory")
+            raise RunFailed(
+                f"{node.full_label}: a feature test runs Beam in memory; received a {type(step).__name__}; "
+                "expected Create, Flatten, ParDo, GroupByKey and what is made of them",
+                hint="test this analyzer by a run: waze-tfx run CONFIG --to Transform",
+            )
 
     def _set(self, node: AppliedPTransform, tag: str | None, values: list[Any]) -> None:
         self._values[node.outputs[tag]] = values
