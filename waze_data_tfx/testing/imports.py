@@ -12,8 +12,6 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from waze_data_tfx.errors import UserError
-
 LAZY = "tensorflow._api.v2."
 EAGER = "tensorflow._api.v2.__operators__"
 """Importing it gives tensors their operators."""
@@ -93,10 +91,7 @@ class _NoModel:
     """Base of tft.TransformFeaturesLayer in place of tf_keras.Model."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
-        raise UserError(
-            "tft.TransformFeaturesLayer: a feature test has no Keras layers of tf.Transform",
-            hint="a preprocessing_fn takes tensors and needs none: call the TensorFlow or tft function itself",
-        )
+        raise NotImplementedError("tft.TransformFeaturesLayer: a feature test has no Keras layers of tf.Transform")
 
 
 def _keras_lib() -> ModuleType:
