@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from .config.anomalies import Anomalies as Anomalies
     from .config.data import Code as Code
     from .config.data import Data as Data
+    from .config.data import QueryParameter as QueryParameter
     from .config.data import Rule as Rule
     from .config.data import SchemaSource as SchemaSource
     from .config.data import Split as Split
+    from .config.data import Table as Table
     from .config.env import Env as Env
     from .config.env import Metadata as Metadata
+    from .config.env import QueryEngine as QueryEngine
     from .config.evaluation import Evaluation as Evaluation
     from .config.evaluation import MetricThreshold as MetricThreshold
     from .config.evaluation import Slice as Slice
@@ -92,13 +95,16 @@ _HOMES = {
     "config.data": (
         "Code",
         "Data",
+        "QueryParameter",
         "Rule",
         "SchemaSource",
         "Split",
+        "Table",
     ),
     "config.env": (
         "Env",
         "Metadata",
+        "QueryEngine",
     ),
     "config.evaluation": (
         "Evaluation",

@@ -60,7 +60,7 @@ def summarise(config: Config, counts: Sequence[Counts]) -> dict[str, Any]:
     total = Counts(dropped={r.name: 0 for r in config.data.rules}, splits=dict.fromkeys(config.data.split.buckets, 0))
     for part in counts:
         total.add(part)
-    where = config.data.input
+    where = config.data.named
     n_dropped = sum(total.dropped.values())
     by_rule = ", ".join(f"{name}: {n}" for name, n in total.dropped.items()) or "no rules"
     if not total.rows:
@@ -102,7 +102,7 @@ def summarise_serving(config: Config, counts: Sequence[Counts]) -> dict[str, Any
         total.add(part)
     if not total.rows:
         raise DataError(
-            f"monitoring.skew.input: {config.data.input}: no rows; expected at least one", hint="look how the file was written"
+            f"monitoring.skew.input: {config.data.named}: no rows; expected at least one", hint="look how the file was written"
         )
     return {"rows_read": total.rows, "dropped": total.dropped, "splits": total.splits}
 
@@ -133,11 +133,11 @@ def _check_label(config: Config, total: Counts, n_kept: int) -> None:
     no_class = "; if an empty field means a row without any class, set label_empty: no_class" if several else ""
     if n == n_kept:
         raise DataError(
-            f"{config.data.input}: label '{config.label}' has no value in any of the {n_kept} rows that are kept",
+            f"{config.data.named}: label '{config.label}' has no value in any of the {n_kept} rows that are kept",
             hint="check the column named by `label`",
         )
     raise DataError(
-        f"{config.data.input}: label '{config.label}' is missing in {n} of {n_kept} kept rows; expected a value in every row",
+        f"{config.data.named}: label '{config.label}' is missing in {n} of {n_kept} kept rows; expected a value in every row",
         hint=f"if these rows may go, say so by a rule under data.rules: {rule}{no_class}",
     )
 
@@ -149,7 +149,7 @@ def _check_classes(config: Config, total: Counts, n_kept: int) -> None:
     (value, n), n_more = worst[0], sum(n for _, n in worst[1:]) + total.label_unknown_more
     others = f", and other texts in {n_more}" if n_more else ""
     raise DataError(
-        f"{config.data.input}: label '{config.label}': received '{value}' in {n} of {n_kept} kept rows{others}; "
+        f"{config.data.named}: label '{config.label}': received '{value}' in {n} of {n_kept} kept rows{others}; "
         f"expected one of the classes {', '.join(config.class_names)}{did_you_mean(value, config.class_names)}",
         hint="mend the rows, name the class under `classes`, or drop the rows by a rule under data.rules",
     )
@@ -158,7 +158,7 @@ def _check_classes(config: Config, total: Counts, n_kept: int) -> None:
 def _check_weight(config: Config, total: Counts, n_kept: int) -> None:
     if config.weight is None or not n_kept:
         return
-    where, rule = f"{config.data.input}: weight '{config.weight}'", f"drop: '\"{config.weight}\" IS NULL'"
+    where, rule = f"{config.data.named}: weight '{config.weight}'", f"drop: '\"{config.weight}\" IS NULL'"
     if total.weight_missing:
         raise DataError(
             f"{where} is missing or not finite in {total.weight_missing} of {n_kept} kept rows; expected a number in every row",
@@ -182,6 +182,6 @@ def _check_features(config: Config, total: Counts, n_kept: int) -> None:
     keys = [f"features.{group}.{name}" for name in empty for group, members in groups if name in members]
     columns = f"column '{empty[0]}' has" if len(empty) == 1 else f"columns {', '.join(repr(name) for name in empty)} have"
     raise DataError(
-        f"{config.data.input}: {columns} no value in any of the {n_kept} rows that are kept; expected at least one",
+        f"{config.data.named}: {columns} no value in any of the {n_kept} rows that are kept; expected at least one",
         hint=f"mend the data or the name, or take out {', '.join(keys)}",
     )

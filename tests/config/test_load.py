@@ -93,7 +93,10 @@ def test_unknown_key_at_every_depth(text: str, message: str) -> None:
     ("text", "message"),
     [
         (GOOD.replace("label: seconds\n", ""), "eta.yaml:1: label: is required and missing"),
-        (GOOD.replace("input: trips.csv", "max_dropped: 0"), "eta.yaml:3: data.input: is required and missing"),
+        (
+            GOOD.replace("input: trips.csv", "max_dropped: 0"),
+            "eta.yaml:3: data: received neither input nor query; expected one of them",
+        ),
         (GOOD.replace("name: mae, ", ""), "eta.yaml:9: evaluation.metrics.0.name: is required and missing"),
         (
             GOOD.replace("dense: [miles]", "bucket: {miles: {}}"),
@@ -255,7 +258,7 @@ def test_an_overlay_of_ones_own_and_an_unknown_one() -> None:
     Path("env").mkdir()
     Path("env/night.yaml").write_text("env:\n  max_paralel: 1\n")
     assert problems(GOOD, env="night") == [
-        "env/night.yaml:2: env.max_paralel: unknown key; known: beam_args, max_parallel, metadata, runner; "
+        "env/night.yaml:2: env.max_paralel: unknown key; known: beam_args, max_parallel, metadata, query, runner; "
         "did you mean 'max_parallel'?"
     ]
     with pytest.raises(UserError, match=r"^--env nigth: unknown environment; known: local, night; did you mean 'night'\?$"):

@@ -35,9 +35,10 @@ def test_every_key_has_its_row_and_its_meaning() -> None:
     ("key", "row"),
     [
         ("training.batch_size", ("whole number > 0", "`256`", "Rows per step.")),
+        ("label", ("text", "**required**", "Column to predict.")),
         (
             "data.input",
-            ("text", "**required**", "File or glob, relative to the config; package://PKG/PATH for a file in a package."),
+            ("text", "", "File or glob, relative to the config; package://PKG/PATH for a file in a package."),
         ),
         ("data.max_dropped", ("number >= 0 and <= 1", "`0.5`", "Share of rows that rules may drop before the run stops.")),
         ("features.geo.NAME.from", ("[text, text]", "", "Where it starts.")),

@@ -18,6 +18,7 @@ from .tuner_problems import tuner_problems
 
 def problems_of(config: Config) -> Iterator[tuple[str | tuple[str | int, ...], str]]:
     """Yield (dotted key or its parts, what is wrong) of everything in the config that does not fit the rest."""
+    yield from _data_problems(config)
     yield from feature_problems(config.features, config.label)
     if config.features.custom and not config.code.features:
         yield "features.custom", "only a preprocessing_fn reads these; received no code.features"
@@ -30,6 +31,18 @@ def problems_of(config: Config) -> Iterator[tuple[str | tuple[str | int, ...], s
     yield from _slice_problems(config)
     yield from _metric_problems(config)
     yield from monitoring_problems(config)
+
+
+def _data_problems(config: Config) -> Iterator[tuple[str, str]]:
+    data = config.data
+    if (data.input is None) == (data.query is None):
+        yield "data", f"received {'neither input nor query' if data.input is None else 'input and query'}; expected one of them"
+    if data.query is None:
+        for name in ("tables", "parameters"):
+            if getattr(data, name):
+                yield f"data.{name}", "only a query uses it; received no data.query"
+    elif data.format is not None:
+        yield "data.format", "only data.input has a format; a table's is its file's ending"
 
 
 def _key_problems(config: Config) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,15 @@ class Metadata(Section):
     sqlite: Annotated[Path | None, Field(description="File; default: ROOT/metadata.sqlite.")] = None
 
 
+class QueryEngine(Section):
+    """What runs `data.query`."""
+
+    engine: Annotated[
+        Literal["duckdb", "bigquery"],
+        Field(description="duckdb: here, over data.tables; bigquery: in Google's cloud."),
+    ] = "duckdb"
+
+
 class Env(Section):
     """Where the pipeline runs, and only that; usually from configs/env/NAME.yaml."""
 
@@ -28,3 +37,4 @@ class Env(Section):
     beam_args: Annotated[tuple[str, ...], Field(description="Beam options of every node.")] = LOCAL_BEAM_ARGS
     max_parallel: Annotated[PositiveInt, Field(description="Nodes that run side by side.")] = 2
     metadata: Annotated[Metadata, Field(description="ML Metadata's store.")] = Metadata()
+    query: Annotated[QueryEngine, Field(description="What runs data.query.")] = QueryEngine()

@@ -19,6 +19,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from ..errors import ConfigError, UserError, did_you_mean
+from .data import Data
 from .monitoring import Monitoring
 from .problems import Key, dotted, position, problems, shown
 from .schema import Config
@@ -244,7 +245,7 @@ def _absolute(config: Config, base: Path) -> Config:
     return config.model_copy(
         update={
             "root": root,
-            "data": config.data.model_copy(update={"input": _absolute_input(config.data.input, base)}),
+            "data": _absolute_data(config.data, base, at(config.data.query)),
             "schema_": config.schema_.model_copy(update={"file": at(config.schema_.file)}),
             "monitoring": _absolute_monitoring(config.monitoring, base),
             "code": config.code.model_copy(update={name: at(path) for name, path in config.code}),
@@ -256,6 +257,12 @@ def _absolute(config: Config, base: Path) -> Config:
             ),
         }
     )
+
+
+def _absolute_data(data: Data, base: Path, query: Path | None) -> Data:
+    tables = {name: t.model_copy(update={"file": _absolute_input(t.file, base)}) for name, t in data.tables.items()}
+    given = _absolute_input(data.input, base) if data.input is not None else None
+    return data.model_copy(update={"input": given, "query": query, "tables": tables})
 
 
 def _absolute_monitoring(monitoring: Monitoring, base: Path) -> Monitoring:
@@ -283,11 +290,14 @@ def _absolute_input(text: str, base: Path) -> str:
 def _missing_files(loaded: Loaded) -> Iterator[str]:
     config = loaded.config
     skew = config.monitoring.skew
-    for place, given in ((("data", "input"), config.data.input), (("monitoring", "skew", "input"), skew.input if skew else "")):
-        if given.startswith("package://"):
+    tables = ((("data", "tables", name, "file"), table.file) for name, table in config.data.tables.items())
+    inputs = (("data", "input"), config.data.input), (("monitoring", "skew", "input"), skew.input if skew else None)
+    for place, given in (*inputs, *tables):
+        if given and given.startswith("package://"):
             yield f"{loaded.where(*place)}: package not installed; received '{given}'"
     for key, path in (
         (("schema", "file"), config.schema_.file),
+        (("data", "query"), config.data.query),
         *((("code", name), path) for name, path in config.code),
     ):
         if path and not path.is_file():

@@ -33,6 +33,7 @@ def input_files(config: Config, key: str = "data.input") -> list[Path]:
         DataError: nothing matches, or it names a folder.
     """
     pattern = config.data.input
+    assert pattern is not None  # a query has tables, no input
     path = Path(pattern)
     if path.is_dir():
         raise DataError(f"{key}: is a folder; received '{pattern}'; expected a file or a glob, such as '{path / '*.csv'}'")
