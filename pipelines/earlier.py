@@ -44,7 +44,7 @@ def rows_of(execution: Execution | None) -> dict[str, Any]:
 
 def rows_in(parts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a key that decide which rows there are, as JSON has them."""
-    chosen = {name: value for name, value in parts.items() if name == "data" or name.startswith("config ")}
+    chosen = {name: value for name, value in parts.items() if name == "data" or name.startswith(("config ", "table "))}
     return json.loads(json.dumps(chosen, default=str))
 
 

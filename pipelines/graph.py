@@ -18,6 +18,7 @@ class Node:
         user_code: the user's files (with their local imports) that it runs.
         wiring: sha256 of the user's files that make the graph, by name.
         data: input files whose content it reads.
+        queries: whether it runs the config's query, and so reads its tables.
         gates: those of `upstream` that it waits for and reads nothing of: they can stop the run, and are not part of its key.
         resolves_baseline: whether its outputs depend on which model was blessed last.
         resolves_earlier: whether its outputs depend on an earlier run's statistics, and whose.
@@ -32,6 +33,7 @@ class Node:
     user_code: tuple[Path, ...] = ()
     wiring: Mapping[str, str] = field(default_factory=dict)
     data: tuple[Path, ...] = ()
+    queries: bool = False
     gates: tuple[str, ...] = ()
     resolves_baseline: bool = False
     resolves_earlier: Literal["", "previous", "pushed"] = ""

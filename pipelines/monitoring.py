@@ -55,7 +55,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
                     "features": sorted(config.features.column_types()),
                     "left out": [config.label, config.weight],
                 },
-                library=(*THIS, "components/file_example_gen", "data", "config/monitoring.py"),
+                library=(*THIS, "components/query_example_gen", "data", "config/monitoring.py"),
                 data=tuple(input_files(for_serving(config), "monitoring.skew.input")),
             ),
             Node(SERVING_STATISTICS, (SERVING,), settings={"n_quantiles": N_QUANTILES}, library=THIS),
@@ -89,7 +89,7 @@ def components(config: Config, statistics: Any) -> "list[BaseNode]":
     from tfx.types import channel, standard_artifacts
 
     from waze_data_tfx.components.distribution_validator import DistributionValidator
-    from waze_data_tfx.components.file_example_gen import FileExampleGen
+    from waze_data_tfx.components.query_example_gen import QueryExampleGen
     from waze_data_tfx.pipelines.baseline import EarlierStatisticsStrategy
 
     def validator(kind: judge.Kind, baseline: Any, id_: str) -> "BaseNode":
@@ -113,7 +113,7 @@ def components(config: Config, statistics: Any) -> "list[BaseNode]":
         found += [earlier, validator("drift", earlier.outputs["earlier"], DRIFT)]
     if config.monitoring.skew:
         # the cache is ours (runners.cache) and knows the content of the serving rows; TFX's fingerprint is not read
-        rows = FileExampleGen(config=text, data_fingerprint="", rows="serving").with_id(SERVING)
+        rows = QueryExampleGen(config=text, data_fingerprint="", rows="serving").with_id(SERVING)
         options = statistics_options()
         measured = tfx_components.StatisticsGen(examples=rows.outputs["examples"], stats_options=options).with_id(
             SERVING_STATISTICS

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from waze_data_tfx.config import view
 from waze_data_tfx.config.schema import Config
+from waze_data_tfx.data.query import read_query
 from waze_data_tfx.data.sources import input_files
 from waze_data_tfx.monitoring.statistics import N_QUANTILES
 from waze_data_tfx.pipelines import monitoring
@@ -42,13 +43,14 @@ def nodes(config: Config) -> tuple[Node, ...]:
         Node(
             "ExampleGen",
             settings={
-                "data": _without(_dump(config.data), "input"),
+                "data": rows_read(config),
                 "columns": columns,
                 "label_empty": config.label_empty,
                 **shared,
             },
-            library=(THIS, "components/file_example_gen", "data"),
-            data=tuple(input_files(config)),
+            library=(THIS, "components/query_example_gen", "data"),
+            data=() if config.data.query else tuple(input_files(config)),
+            queries=config.data.query is not None,
         ),
         Node("StatisticsGen", ("ExampleGen",), library=(THIS,), settings={"n_quantiles": N_QUANTILES}),
         Node(schema_id, schema_upstream, library=(THIS,), data=(config.schema_.file,) if config.schema_.file else ()),
@@ -154,14 +156,14 @@ def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
     from tfx.types import channel, standard_artifacts
 
     from waze_data_tfx.components.evaluator import Evaluator
-    from waze_data_tfx.components.file_example_gen import FileExampleGen
     from waze_data_tfx.components.infra_validator import InfraValidator
     from waze_data_tfx.components.pusher import Pusher
+    from waze_data_tfx.components.query_example_gen import QueryExampleGen
     from waze_data_tfx.components.transform import Transform
     from waze_data_tfx.pipelines.baseline import NewestBlessingStrategy
 
     text = config.model_dump_json(by_alias=True)
-    example_gen = FileExampleGen(config=text, data_fingerprint=data_fingerprint).with_id("ExampleGen")
+    example_gen = QueryExampleGen(config=text, data_fingerprint=data_fingerprint).with_id("ExampleGen")
     examples = example_gen.outputs["examples"]
     statistics_gen = tfx_components.StatisticsGen(examples=examples, stats_options=monitoring.statistics_options())
     if config.schema_.file:
@@ -210,9 +212,18 @@ def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
     return [*before, trainer, resolver, evaluator, infra_validator, pusher]
 
 
+def rows_read(config: Config) -> dict[str, Any]:
+    """Return what decides which rows are read: of a query its text and values, of files nothing but their content."""
+    values = _dump(config.data)
+    for name in ("input", "query", "tables"):
+        del values[name]
+    if config.data.query is None:
+        return values
+    query = read_query(config)
+    engine = config.env.query.engine
+    text = query.override if engine == "duckdb" and query.override is not None else query.text
+    return {**values, "engine": engine, "query": text}
+
+
 def _dump(section: Any) -> dict[str, Any]:
     return section.model_dump(mode="json", by_alias=True)
-
-
-def _without(values: dict[str, Any], key: str) -> dict[str, Any]:
-    return {k: v for k, v in values.items() if k != key}

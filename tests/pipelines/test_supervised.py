@@ -196,8 +196,8 @@ def test_code_and_data_reach_the_nodes_that_read_them() -> None:
 
 
 EXECUTED = {
-    "ExampleGen": ("components.file_example_gen.component",),
-    "ServingExampleGen": ("components.file_example_gen.component",),
+    "ExampleGen": ("components.query_example_gen.component",),
+    "ServingExampleGen": ("components.query_example_gen.component",),
     "DriftValidator": ("components.distribution_validator.executor",),
     "SkewValidator": ("components.distribution_validator.executor",),
     "Transform": ("components.transform.component", "features.entry"),

@@ -97,5 +97,6 @@ def for_serving(config: "Config") -> "Config":
     skew = config.monitoring.skew
     assert skew is not None
     split = config.data.split.model_copy(update={"buckets": {SERVING: 1}, "by": ()})
-    data = config.data.model_copy(update={"input": skew.input, "format": skew.format, "rules": (), "split": split})
+    given: dict[str, Any] = {"input": skew.input, "query": None, "tables": {}, "parameters": {}}
+    data = config.data.model_copy(update={**given, "format": skew.format, "rules": (), "split": split})
     return config.model_copy(update={"data": data})

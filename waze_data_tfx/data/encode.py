@@ -1,6 +1,6 @@
 """Typed Arrow batches as serialized tf.train.Examples, by tfx_bsl's C++ encoder.
 
-Called by FileExampleGen. A null becomes an absent feature. Imports pyarrow and tfx_bsl inside its functions.
+Called by QueryExampleGen. A null becomes an absent feature. Imports pyarrow and tfx_bsl inside its functions.
 """
 
 from collections.abc import Sequence

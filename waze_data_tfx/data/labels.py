@@ -1,7 +1,7 @@
 """The label column as a file holds it, turned into what an example holds: a number, the number of a class, or a 0/1 per class.
 
-Called by FileExampleGen for every batch, after the rules, and by `testing` for a row. Vectorised; pyarrow and numpy are imported
-inside the functions. Never refuses a batch: it counts what it cannot use, and `file_example_gen.logic` says so.
+Called by QueryExampleGen for every batch, after the rules, and by `testing` for a row. Vectorised; pyarrow and numpy are imported
+inside the functions. Never refuses a batch: it counts what it cannot use, and `query_example_gen.logic` says so.
 """
 
 from dataclasses import dataclass

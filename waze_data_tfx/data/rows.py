@@ -1,6 +1,6 @@
 """Rows of a file as Arrow batches, parsed by declared type, and the split that each row belongs to.
 
-Called by FileExampleGen. Streams: one batch at a time is in memory. Everything is vectorised (Arrow, NumPy, TensorFlow);
+Called by QueryExampleGen. Streams: one batch at a time is in memory. Everything is vectorised (Arrow, NumPy, TensorFlow);
 pyarrow and TensorFlow are imported inside the functions. Never decides which rows count (that is for `rules`).
 """
 
@@ -45,7 +45,7 @@ def read_batches(file: Path, kind: Format, names: Sequence[str]) -> Iterator["pa
     try:
         for batch in reader(file, names):
             if batch.num_rows:
-                yield _empty_to_null(batch)
+                yield empty_to_null(batch)
     except (pa.ArrowInvalid, OSError) as error:
         if kind == "csv" and isinstance(error, pa.ArrowInvalid) and (fault := csv_fault(file)):
             raise fault from error
@@ -249,7 +249,7 @@ def _missing_column(file: Path, names: Sequence[str], kind: Format) -> DataError
     return DataError(f"{file}: column '{name}' is missing; known: {', '.join(known)}{did_you_mean(name, known)}")
 
 
-def _empty_to_null(batch: "pa.RecordBatch") -> "pa.RecordBatch":
+def empty_to_null(batch: "pa.RecordBatch") -> "pa.RecordBatch":
     """Return the batch with dictionaries decoded and empty text as null."""
     import pyarrow as pa
     import pyarrow.compute as pc

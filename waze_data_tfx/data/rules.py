@@ -1,6 +1,6 @@
 """Which rows to leave out: DuckDB SQL conditions over Arrow batches.
 
-Called by FileExampleGen for every batch and by `waze-tfx check` on an empty table. Runs in memory with no access to
+Called by QueryExampleGen for every batch and by `waze-tfx check` on an empty table. Runs in memory with no access to
 files. Imports duckdb inside its functions; never alters a value.
 """
 

@@ -1,6 +1,6 @@
 """Which files hold the rows, what kind they are and which columns they have.
 
-Called by `waze-tfx check` before anything runs, and by FileExampleGen. Reads headers and at most a few sample rows;
+Called by `waze-tfx check` before anything runs, and by QueryExampleGen. Reads headers and at most a few sample rows;
 pyarrow and duckdb are imported inside the functions that need them. Never reads a whole file, never changes one.
 """
 
@@ -93,6 +93,8 @@ def check_columns(loaded: Loaded) -> list[str]:
     """
     config = loaded.config
     serving = _serving_problems(loaded)
+    if config.data.query:
+        return serving
     try:
         file = input_files(config)[0]
         kind = file_format(config, file)

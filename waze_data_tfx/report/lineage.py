@@ -86,7 +86,9 @@ def provenance(source: Source) -> dict[str, dict[str, str]]:
         path = source.run.folder / "nodes" / f"{node}.parts.json"
         parts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         kept = {
-            k: str(v) for k, v in parts.items() if v is not None and k.partition(" ")[0] in ("code", "graph", "data", "baseline")
+            k: str(v)
+            for k, v in parts.items()
+            if v is not None and k.partition(" ")[0] in ("code", "graph", "data", "table", "baseline")
         }
         if kept:
             found[node] = kept

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from .. import versions
 from ..config import Config
+from ..data.engines import engine_of
 from ..data.fingerprint import fingerprint
 from ..history.metadata import SUCCESSFUL, Execution, History
 from ..pipelines.earlier import ROWS, earlier_statistics, rows_in, rows_of
@@ -121,6 +122,8 @@ def key_parts(
     if node.data:
         assert config.root is not None
         parts["data"] = fingerprint(list(node.data), config.root / "fingerprints.json")
+    if node.queries:
+        parts.update({f"table {name}": version for name, version in engine_of(config).versions().items()})
     if node.library:
         parts["library"] = _library(node.library)
     parts["versions"] = _versions()
@@ -135,7 +138,11 @@ def key_parts(
 def parts_read(config: Config, node: Node) -> dict[str, Any]:
     """Return the parts that a node reads from files while it runs: to see afterwards whether they were what its key says."""
     parts = key_parts(config, node, {}, None)
-    return {name: value for name, value in parts.items() if name in ("data", "library") or name.startswith(("code ", "graph "))}
+    return {
+        name: value
+        for name, value in parts.items()
+        if name in ("data", "library") or name.startswith(("code ", "graph ", "table "))
+    }
 
 
 def changed_parts(before: str, now: dict[str, Any]) -> list[str]:

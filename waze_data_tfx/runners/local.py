@@ -245,7 +245,7 @@ class _Execution:
             return
         self._progress.message("importing TFX")
         self._workers = workers = Workers(self._run.folder)
-        data = next((p.parts["data"] for p in self._planned.values() if "data" in p.parts), "")
+        data = next((_rows_read(p.parts) for p in self._planned.values() if _rows_read(p.parts)), "")
         workers.ask(COMPILE, self._run.log(COMPILE), data_fingerprint=data)
         while waiting or workers.running:
             for node in list(waiting):
@@ -354,6 +354,12 @@ class _Execution:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _rows_read(parts: Mapping[str, Any]) -> str:
+    """Return the identity of the rows that a node reads: of its files, or of each table of its query."""
+    tables = {name: version for name, version in parts.items() if name.startswith("table ")}
+    return json.dumps(tables) if tables else parts.get("data", "")
 
 
 def _failure(error: Mapping[str, str]) -> errors.WazeTfxError:

@@ -27,7 +27,7 @@ FIRST = (
     "tfx.dsl.compiler.compiler",
     "tfx.components",
     "waze_data_tfx.pipelines.supervised",
-    "waze_data_tfx.components.file_example_gen",
+    "waze_data_tfx.components.query_example_gen",
     "waze_data_tfx.components.transform",
     "waze_data_tfx.components.evaluator",
     "waze_data_tfx.components.pusher",

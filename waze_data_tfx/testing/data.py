@@ -1,16 +1,17 @@
 """The config's own rows as ExampleGen reads them, and the same rows with other labels. Called by `predictors`."""
 
 from collections.abc import Sequence
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from waze_data_tfx.components.file_example_gen import logic
+from waze_data_tfx.components.query_example_gen import logic
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.data.encode import encode
 from waze_data_tfx.data.labels import LabelEncoder
-from waze_data_tfx.data.rows import RECORD, parse, read_batches
+from waze_data_tfx.data.rows import RECORD, parse
 from waze_data_tfx.data.rules import Rules
 
 
@@ -20,13 +21,19 @@ def examples(config: Config, n_rows: int) -> list[bytes]:
     Raises:
         DataError: as ExampleGen would.
     """
-    plan, label = logic.make_plan(config, {}), LabelEncoder(config)
+    with TemporaryDirectory() as staging:
+        plan = logic.make_plan(config, {}, staging=staging)
+        return _first(plan, config, n_rows)
+
+
+def _first(plan: logic.Plan, config: Config, n_rows: int) -> list[bytes]:
+    label = LabelEncoder(config)
     names = [name for name in plan.names if name != RECORD]
     made: list[bytes] = []
-    for file in plan.files:
-        rules, row = Rules(plan.rules, known=plan.known), plan.first_row
-        for raw in read_batches(file, plan.kind, names):
-            typed = parse(raw, {**plan.rule_types, **plan.types}, file=file, first_row=row)
+    for part in plan.parts:
+        rules, row = Rules(plan.rules, known=plan.known), part.first_row
+        for raw in part.batches(names):
+            typed = parse(raw, {**plan.rule_types, **plan.types}, file=part.file, first_row=row)
             row += raw.num_rows
             kept = typed.filter(pa.array(np.asarray(rules.dropped_by(typed)) < 0)).slice(0, n_rows - len(made))
             labels = label.encode(kept.column(config.label)).values

@@ -1,4 +1,4 @@
-"""FileExampleGen run by TFX itself on tiny files, and its checks on counts."""
+"""QueryExampleGen run by TFX itself on tiny files, and its checks on counts."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from waze_data_tfx.components.file_example_gen import FileExampleGen, counts, logic
+from waze_data_tfx.components.query_example_gen import QueryExampleGen, counts, logic
 from waze_data_tfx.config.load import load
 from waze_data_tfx.errors import DataError
 
@@ -59,7 +59,7 @@ def config(tmp_path):
 
 
 def run(config, tmp_path):
-    node = FileExampleGen(config=config.model_dump_json(by_alias=True), data_fingerprint="f")
+    node = QueryExampleGen(config=config.model_dump_json(by_alias=True), data_fingerprint="f")
     store = sqlite_metadata_connection_config(str(tmp_path / "metadata.sqlite"))
     common = {"metadata_connection_config": store, "beam_pipeline_args": BEAM, "enable_cache": False}
     pipeline = Pipeline("trips", str(tmp_path / "root"), components=[node], **common)
@@ -318,6 +318,6 @@ def test_nested_columns_of_parquet_ask_for_columns_to_split_by(config, tmp_path)
 
 
 def test_importing_the_component_spares_aiplatform():
-    code = "import sys, waze_data_tfx.components.file_example_gen, waze_data_tfx.components.transform; print(*sys.modules)"
+    code = "import sys, waze_data_tfx.components.query_example_gen, waze_data_tfx.components.transform; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "google.cloud.aiplatform" not in modules

@@ -1,7 +1,7 @@
-"""FileExampleGen's TFX skin: reads the config, runs one Beam pipeline over the input files, sets the artifact's properties.
+"""QueryExampleGen's TFX skin: reads the config, runs one Beam pipeline over the rows, sets the artifact's properties.
 
-Used by pipelines/ in place of TFX's CsvExampleGen. All decisions are in logic.py and counts.py. Imports TFX and Beam; not
-google.cloud.aiplatform, which `tfx.v1` would.
+Used by pipelines/ in place of TFX's CsvExampleGen and BigQueryExampleGen. All decisions are in logic.py and counts.py. Imports
+TFX and Beam; not google.cloud.aiplatform, which `tfx.v1` would.
 """
 
 import json
@@ -16,28 +16,28 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from waze_data_tfx.components.file_example_gen import counts, logic
+from waze_data_tfx.components.query_example_gen import counts, logic
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import DataError
 
-PARTS = ".parts"
+PARTS, STAGING = ".parts", ".staging"
 
 
 @component(use_beam=True)
-def FileExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the component
+def QueryExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the component
     config: Parameter[str],
     data_fingerprint: Parameter[str],
     examples: OutputArtifact[standard_artifacts.Examples],
     rows: Parameter[str] = "training",
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
-    """Read `data.input`, apply the rules, split by hash and write tf.Examples and rows.json.
+    """Read `data.input` or run `data.query`, apply the rules, split by hash and write tf.Examples and rows.json.
 
     Args:
         config: the resolved config as JSON.
         data_fingerprint: identity of the input's content; it only makes the cache key.
         rows: training, or serving for those of `monitoring.skew.input`.
-        examples: receives one gzip TFRecord per input file and split, and the counts in rows.json.
+        examples: receives one gzip TFRecord per part of the rows and split, and the counts in rows.json.
 
     Raises:
         DataError: the rows cannot be used; see `counts.summarise`.
@@ -47,14 +47,15 @@ def FileExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the 
     names = list(settings.data.split.buckets)
     examples.split_names = artifact_utils.encode_split_names(names)
     folders = {name: artifact_utils.get_split_uri([examples], name) for name in names}
-    plan = logic.make_plan(settings, folders, rows=kind)
-    parts = os.path.join(examples.uri, PARTS)
-    for folder in (parts, *folders.values()):
+    parts, staging = os.path.join(examples.uri, PARTS), os.path.join(examples.uri, STAGING)
+    for folder in (parts, staging, *folders.values()):
         fileio.makedirs(folder)
+    plan = logic.make_plan(settings, folders, rows=kind, staging=staging)
     _run(beam_pipeline, plan, parts)
     summarise = counts.summarise_serving if kind == "serving" else counts.summarise
-    counted = summarise(settings, [_read_part(parts, i) for i in range(len(plan.files))])
-    fileio.rmtree(parts)
+    counted = summarise(settings, [_read_part(parts, i) for i in range(len(plan.parts))])
+    for folder in (parts, staging):
+        fileio.rmtree(folder)
     with fileio.open(os.path.join(examples.uri, logic.ROWS_FILE), "w") as opened:
         opened.write(json.dumps(counted, indent=2) + "\n")
     examples.span, examples.version = 0, 0
@@ -64,12 +65,12 @@ def FileExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the 
 
 def _run(pipeline: Any, plan: logic.Plan, parts: str) -> None:
     with pipeline:
-        numbers = pipeline | "Files" >> beam.Create(range(len(plan.files)), reshuffle=len(plan.files) > 1)
+        numbers = pipeline | "Parts" >> beam.Create(range(len(plan.parts)), reshuffle=len(plan.parts) > 1)
         _ = numbers | "WriteShards" >> beam.Map(_write_part, plan, parts)
 
 
 def _write_part(number: int, plan: logic.Plan, parts: str) -> None:
-    """Write one file's shards, and its counts or the user's mistake: Beam would lose the type of an exception."""
+    """Write one part's examples, and its counts or the user's mistake: Beam would lose the type of an exception."""
     try:
         part = {"counts": counts.counts_to_json(logic.write_shard(plan, number))}
     except DataError as error:
