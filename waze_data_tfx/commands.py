@@ -212,7 +212,7 @@ def checked(loaded: Loaded) -> Loaded:
     Raises:
         ConfigError: with every problem found, one line each.
     """
-    from .data.sources import check_columns
+    from .data.problems import check_columns
     from .usercode import check_function
 
     problems = check_columns(loaded)

@@ -1,7 +1,7 @@
 """Which files hold the rows, what kind they are and which columns they have.
 
-Called by `waze-tfx check` before anything runs, and by QueryExampleGen. Reads headers and at most a few sample rows;
-pyarrow and duckdb are imported inside the functions that need them. Never reads a whole file, never changes one.
+Called by `problems` before anything runs, and by QueryExampleGen. Reads headers and at most a few sample rows; pyarrow is
+imported inside the functions that need it. Never reads a whole file, never changes one.
 """
 
 import csv
@@ -12,9 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Literal, get_args
 
-from waze_data_tfx.config.load import Loaded
-from waze_data_tfx.config.monitoring import for_serving
-from waze_data_tfx.config.problems import Key
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.config.section import ColumnType
 from waze_data_tfx.errors import DataError, did_you_mean
@@ -32,8 +29,16 @@ def input_files(config: Config, key: str = "data.input") -> list[Path]:
     Raises:
         DataError: nothing matches, or it names a folder.
     """
-    pattern = config.data.input
-    assert pattern is not None  # a query has tables, no input
+    assert config.data.input is not None  # a query has tables, no input
+    return matching_files(config.data.input, key)
+
+
+def matching_files(pattern: str, key: str) -> list[Path]:
+    """Return the files that a path or glob names, sorted; `key` is where a person wrote it, for the message.
+
+    Raises:
+        DataError: nothing matches, or it names a folder.
+    """
     path = Path(pattern)
     if path.is_dir():
         raise DataError(f"{key}: is a folder; received '{pattern}'; expected a file or a glob, such as '{path / '*.csv'}'")
@@ -86,31 +91,6 @@ def columns(file: Path, kind: Format) -> list[str] | None:
     return names
 
 
-def check_columns(loaded: Loaded) -> list[str]:
-    """Return what does not fit between the config and the first input file's columns, each with file and line.
-
-    Covers features, label, key, weight, split and slices by name, that each rule's SQL parses and binds, and serving rows.
-    """
-    config = loaded.config
-    serving = _serving_problems(loaded)
-    if config.data.query:
-        return serving
-    try:
-        file = input_files(config)[0]
-        kind = file_format(config, file)
-        known = columns(file, kind)
-    except DataError as error:
-        return [f"{loaded.where('data', 'input')}: {error.message.removeprefix('data.input: ')}", *serving]
-    if known is None:
-        return serving
-    problems = [
-        f"{loaded.where(*key)}: column '{name}' is not in {file.name}; known: {', '.join(known)}{did_you_mean(name, known)}"
-        for key, name in _named_columns(config)
-        if name not in known
-    ]
-    return problems + list(_rule_problems(loaded, file, kind, known)) + serving
-
-
 def csv_fault(file: Path) -> DataError | None:
     """Return the first row of a CSV that is not UTF-8 or has another number of fields than the header; None if all fit.
 
@@ -147,55 +127,6 @@ def sql_types(file: Path, kind: Format, names: list[str]) -> dict[str, str]:
     header = next(rows, [])
     sample = [row for row, _ in zip(rows, range(SAMPLE_ROWS), strict=False) if len(row) == len(header)]
     return {name: SQL_TYPES[_narrowest({row[header.index(name)] for row in sample} - {""})] for name in names}
-
-
-def _named_columns(config: Config) -> Iterator[tuple[Key, str]]:
-    yield ("label",), config.label
-    if config.key:
-        yield ("key",), config.key
-    if config.weight:
-        yield ("weight",), config.weight
-    for keys, name in config.features.columns():
-        yield ("features", *keys), name
-    for i, name in enumerate(config.data.split.by):
-        yield ("data", "split", "by", i), name
-    for i, slicing in enumerate(config.evaluation.slices):
-        for name in slicing.columns:
-            yield ("evaluation", "slices", i), name
-
-
-def _serving_problems(loaded: Loaded) -> list[str]:
-    """Return what keeps the rows of `monitoring.skew.input` from being compared: the file, or a feature that they lack."""
-    if loaded.config.monitoring.skew is None:
-        return []
-    where = loaded.where("monitoring", "skew", "input")
-    config = for_serving(loaded.config)
-    try:
-        file = input_files(config, where)[0]
-        known = columns(file, file_format(config, file))
-    except DataError as error:
-        return [error.message if error.message.startswith(where) else f"{where}: {error.message}"]
-    missing = [] if known is None else [n for n in config.features.column_types() if n not in known]
-    return [
-        f"{where}: feature '{name}' is not in {file.name}; known: {', '.join(known or ())}{did_you_mean(name, known or ())}"
-        for name in missing
-    ]
-
-
-def _rule_problems(loaded: Loaded, file: Path, kind: Format, known: list[str]) -> Iterator[str]:
-    config = loaded.config
-    if not config.data.rules:
-        return
-    from .rules import Rules  # duckdb costs a tenth of a second; only configs with rules pay it
-
-    declared = config.file_types()
-    types = sql_types(file, kind, [n for n in known if n not in declared])
-    types.update({name: SQL_TYPES[declared[name]] for name in known if name in declared})
-    for i, rule in enumerate(config.data.rules):
-        try:
-            Rules((rule,), known=known).check({name: types[name] for name in known})
-        except DataError as error:
-            yield f"{loaded.where('data', 'rules', i, 'drop')}: {error.message}"
 
 
 def _csv_rows(file: Path) -> Iterator[list[str]]:

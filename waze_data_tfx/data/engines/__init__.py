@@ -106,3 +106,12 @@ def engine_for(query: Query, config: Config) -> Engine:
     module, name = ENGINES[config.env.query.engine].split(":")
     made: Engine = getattr(import_module(module), name)(query, config)
     return made
+
+
+def arrow_sql_types(columns: "Mapping[str, pa.DataType]") -> dict[str, str]:
+    """Return the type that each Arrow column has in DuckDB's SQL."""
+    import duckdb
+    import pyarrow as pa
+
+    found = duckdb.from_arrow(pa.schema(columns.items()).empty_table())
+    return dict(zip(found.columns, map(str, found.types), strict=True))

@@ -4,7 +4,7 @@ Made by `engines.engine_of`. The rows are kept as one Arrow IPC file until they 
 reads how often. Imports duckdb and pyarrow inside its functions; never writes to a table.
 """
 
-import glob
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from waze_data_tfx.config.data import QueryParameter, Table
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.data.fingerprint import fingerprint
 from waze_data_tfx.data.query import Query
+from waze_data_tfx.data.sources import matching_files
 from waze_data_tfx.data.sql import Translated, prepare, read_override, translate
 from waze_data_tfx.errors import DataError, did_you_mean
 
@@ -121,14 +122,7 @@ class DuckDB:
         return translate(query.text, file=query.file)
 
     def _files(self, name: str) -> list[Path]:
-        """Return the files of a table."""
-        table = self._table(name)
-        path = Path(table.file)
-        files = [path] if path.is_file() else sorted(Path(p) for p in glob.glob(table.file, recursive=True) if Path(p).is_file())
-        if not files:
-            siblings = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []
-            raise DataError(f"data.tables.{name}: no file matches; received '{table.file}'{did_you_mean(path.name, siblings)}")
-        return files
+        return matching_files(self._table(name).file, f"data.tables.{name}")
 
     def _table(self, name: str) -> Table:
         known = self._query.tables
@@ -191,7 +185,7 @@ class DuckDB:
         try:
             yield
         except duckdb.Error as error:
-            said = " ".join(str(error).split("\n\nLINE")[0].split())
+            said = " ".join(re.split(r"\n\nLINE|\n\s*Possible solutions", str(error))[0].split())
             raise DataError(f"{self._query.file}: DuckDB cannot run the query; {said}") from error
 
 

@@ -1,0 +1,113 @@
+"""What does not fit between a config and the rows it names, each with file and line.
+
+Called by `waze-tfx check` before anything runs. Reads what `sources` and the engines read for it: headers, and as much of a CSV
+as tells its types. Never changes anything.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from waze_data_tfx.config.load import Loaded
+from waze_data_tfx.config.monitoring import for_serving
+from waze_data_tfx.config.problems import Key
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.data.engines import arrow_sql_types, engine_of
+from waze_data_tfx.data.sources import SQL_TYPES, columns, file_format, input_files, sql_types
+from waze_data_tfx.errors import ConfigError, DataError, did_you_mean
+
+
+def check_columns(loaded: Loaded) -> list[str]:
+    """Return what does not fit between the config and the first input file's columns, each with file and line.
+
+    Covers features, label, key, weight, split and slices by name, that each rule's SQL parses and binds, and serving rows.
+    """
+    found = _query_problems(loaded) if loaded.config.data.query else _file_problems(loaded)
+    return [*found, *_serving_problems(loaded)]
+
+
+def _file_problems(loaded: Loaded) -> list[str]:
+    config = loaded.config
+    try:
+        file = input_files(config)[0]
+        kind = file_format(config, file)
+        known = columns(file, kind)
+    except DataError as error:
+        return [f"{loaded.where('data', 'input')}: {error.message.removeprefix('data.input: ')}"]
+    if known is None:
+        return []
+    declared = config.file_types()
+    types = sql_types(file, kind, [n for n in known if n not in declared]) if config.data.rules else {}
+    return [*_missing(loaded, file, known), *_rule_problems(loaded, known, types)]
+
+
+def _query_problems(loaded: Loaded) -> list[str]:
+    """Return what keeps the query from being run, or its columns from being used; nothing is read or billed."""
+    config = loaded.config
+    assert config.data.query is not None
+    try:
+        found = engine_of(config).columns()
+    except ConfigError as error:
+        return list(error.problems)
+    except DataError as error:
+        name = next((n for n in config.data.tables if error.message.startswith(f"data.tables.{n}: ")), None)
+        at = f"{loaded.where('data', 'tables', name)}: " if name else ""
+        hint = f"\n  next: {error.hint}" if error.hint else ""
+        return [f"{at}{error.message.removeprefix(f'data.tables.{name}: ')}{hint}"]
+    return [*_missing(loaded, config.data.query, list(found)), *_rule_problems(loaded, list(found), arrow_sql_types(found))]
+
+
+def _missing(loaded: Loaded, file: Path, known: list[str]) -> list[str]:
+    return [
+        f"{loaded.where(*key)}: column '{name}' is not in {file.name}; known: {', '.join(known)}{did_you_mean(name, known)}"
+        for key, name in _named_columns(loaded.config)
+        if name not in known
+    ]
+
+
+def _named_columns(config: Config) -> Iterator[tuple[Key, str]]:
+    yield ("label",), config.label
+    if config.key:
+        yield ("key",), config.key
+    if config.weight:
+        yield ("weight",), config.weight
+    for keys, name in config.features.columns():
+        yield ("features", *keys), name
+    for i, name in enumerate(config.data.split.by):
+        yield ("data", "split", "by", i), name
+    for i, slicing in enumerate(config.evaluation.slices):
+        for name in slicing.columns:
+            yield ("evaluation", "slices", i), name
+
+
+def _serving_problems(loaded: Loaded) -> list[str]:
+    """Return what keeps the rows of `monitoring.skew.input` from being compared: the file, or a feature that they lack."""
+    if loaded.config.monitoring.skew is None:
+        return []
+    where = loaded.where("monitoring", "skew", "input")
+    config = for_serving(loaded.config)
+    try:
+        file = input_files(config, where)[0]
+        known = columns(file, file_format(config, file))
+    except DataError as error:
+        return [error.message if error.message.startswith(where) else f"{where}: {error.message}"]
+    missing = [] if known is None else [n for n in config.features.column_types() if n not in known]
+    return [
+        f"{where}: feature '{name}' is not in {file.name}; known: {', '.join(known or ())}{did_you_mean(name, known or ())}"
+        for name in missing
+    ]
+
+
+def _rule_problems(loaded: Loaded, known: list[str], others: Mapping[str, str]) -> Iterator[str]:
+    """Yield what does not parse or bind; `others` are the SQL types of columns that the config gives none."""
+    config = loaded.config
+    if not config.data.rules:
+        return
+    from .rules import Rules  # duckdb costs a tenth of a second; only configs with rules pay it
+
+    declared = config.file_types()
+    types = {name: SQL_TYPES[declared[name]] if name in declared else others[name] for name in known}
+    for i, rule in enumerate(config.data.rules):
+        try:
+            Rules((rule,), known=known).check(types)
+        except DataError as error:
+            yield f"{loaded.where('data', 'rules', i, 'drop')}: {error.message}"
