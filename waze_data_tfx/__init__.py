@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .commands import change as change
     from .commands import check as check
     from .commands import compare as compare
+    from .commands import costs as costs
     from .commands import load as load
     from .commands import plan as plan
     from .commands import predict as predict
@@ -85,6 +86,7 @@ _HOMES = {
         "change",
         "check",
         "compare",
+        "costs",
         "load",
         "plan",
         "predict",

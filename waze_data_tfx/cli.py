@@ -107,18 +107,22 @@ def plan(
         "push": loaded.config.push.directory,
         "runner": loaded.config.env.runner,
     }
+    reads = _costs(loaded.config)
     if as_json:
         nodes = [
             {"id": p.node.id, "upstream": p.node.upstream, "decision": p.decision, "reason": p.reason, "key": p.key}
             for p in planned
         ]
-        _print_json({"nodes": nodes, "places": places})
+        _print_json({"nodes": nodes, "places": places, "reads": reads})
         return
-    from .report.text import print_table
+    from .report.text import print_costs, print_table
 
     print_table(
         ("NODE", "AFTER", "WOULD", "WHY"), ((p.node.id, ", ".join(p.node.upstream), p.decision, p.reason) for p in planned)
     )
+    if reads:
+        print()
+        print_costs(reads)
     print()
     print_table(("WHAT", "WHERE"), places.items())
 
@@ -319,6 +323,20 @@ def _checked(path: Path, env: str, sets: list[str] | None) -> Any:
     from .config import load
 
     return checked(load(path, env=env, sets=sets or ()))
+
+
+def _costs(config: Any) -> list[dict[str, Any]]:
+    """Return what the query reads, as plain values; why it is unknown where nobody is logged in to ask."""
+    from dataclasses import asdict
+
+    from .data.engines import engine_of
+
+    if config.data.query is None:
+        return []
+    try:
+        return [asdict(cost) for cost in engine_of(config).costs()]
+    except errors.NoCredentials as error:
+        return [{"what": "query", "n_rows": None, "n_bytes": None, "note": f"unknown: {error.message}"}]
 
 
 def _roots(config: Path | None) -> list[Path]:

@@ -5,6 +5,7 @@ in Python (relative paths: to the working directory), or the path of a YAML file
 """
 
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from .config.writing import to_yaml
 from .history.record import VERDICT_FILE
 
 if TYPE_CHECKING:
+    from .data.engines import Cost
     from .evaluation.verdict import Verdict
     from .history.record import Run
     from .runners.cache import Planned, Selection
@@ -29,6 +31,7 @@ __all__ = [
     "check",
     "checked",
     "compare",
+    "costs",
     "execute",
     "load",
     "plan",
@@ -114,6 +117,21 @@ def plan(
     loaded = checked(_loaded(config, env))
     planned: list[Planned] = runners.get(loaded.config.env.runner)(loaded, env).plan(Selection(start, end, force))
     return planned
+
+
+def costs(config: Source, *, env: str = "local") -> "list[Cost]":
+    """Return what running the config's query reads, by table: rows and bytes; BigQuery's dry run where it is the engine.
+
+    Nothing is read and nothing billed. Empty where the rows come from files.
+
+    Raises:
+        NoCredentials: BigQuery is the engine and nobody is logged in.
+        DataError: the query cannot be run.
+    """
+    from .data.engines import engine_of
+
+    loaded = _loaded(config, env)
+    return engine_of(loaded.config).costs() if loaded.config.data.query else []
 
 
 def run(
@@ -215,7 +233,11 @@ def checked(loaded: Loaded) -> Loaded:
     from .data.problems import check_columns
     from .usercode import check_function
 
-    problems = check_columns(loaded)
+    try:
+        problems = check_columns(loaded)
+    except errors.NoCredentials as error:  # the graph can be shown all the same; a run will say it again
+        print(f"not checked: the query and its columns: {error}", file=sys.stderr)
+        problems = []
     for section, function, n_args in FUNCTIONS:
         if file := getattr(loaded.config.code, section):
             try:

@@ -7,6 +7,7 @@ Raised everywhere, caught only by the command line and by the process that runs 
     |   +-- ConfigError    2     one or more problems of a config, each with file and line
     |   +-- UserCodeError  2     the user's preprocessing_fn or model builder raised or returned something else
     |   +-- DataError      2     the input rows cannot be used: missing column, wrong type, empty split
+    |   +-- NoCredentials  2     a cloud was asked for and nobody is logged in
     +-- RunFailed          1     a node failed for a reason that is not the user's
     +-- Stopped            3     anomalies, drift or skew stopped the run, or the gate refused
     +-- Locked            75     another run holds the pipeline root
@@ -60,6 +61,10 @@ class DataError(UserError):
     """The input rows cannot be used."""
 
 
+class NoCredentials(UserError):
+    """There are no credentials for a cloud service, or they are not valid any more."""
+
+
 class RunFailed(WazeTfxError):
     """A node failed, or the run's own state is damaged."""
 
@@ -83,7 +88,8 @@ class Interrupted(WazeTfxError):
 
 
 BY_NAME: dict[str, type[WazeTfxError]] = {
-    c.__name__: c for c in (WazeTfxError, UserError, UserCodeError, DataError, RunFailed, Stopped, Locked, Interrupted)
+    c.__name__: c
+    for c in (WazeTfxError, UserError, UserCodeError, DataError, NoCredentials, RunFailed, Stopped, Locked, Interrupted)
 }
 
 

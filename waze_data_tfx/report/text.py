@@ -29,6 +29,17 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     Console(width=_width()).print(table)
 
 
+def print_costs(reads: Sequence[Mapping[str, Any]]) -> None:
+    """Print what a query reads: one line per table, unknown figures left empty."""
+    from rich.filesize import decimal
+
+    def size(n: int | None) -> str:
+        return "" if n is None else decimal(n)
+
+    rows = [(r["what"], "" if r["n_rows"] is None else f"{r['n_rows']:,}", size(r["n_bytes"]), r["note"]) for r in reads]
+    print_table(("READS", "ROWS", "BYTES", ""), rows)
+
+
 def print_predictions(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print what a model answers: one line per row, its first columns as far as they fit, numbers with six digits."""
     names = list(rows[0])

@@ -8,6 +8,7 @@ that this run would give it, and its outputs are still on disk. Needs ML Metadat
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ from .. import versions
 from ..config import Config
 from ..data.engines import engine_of
 from ..data.fingerprint import fingerprint
+from ..errors import NoCredentials
 from ..history.metadata import SUCCESSFUL, Execution, History
 from ..pipelines.earlier import ROWS, earlier_statistics, rows_in, rows_of
 from ..pipelines.graph import Node, downstream_of, upstream_of
@@ -39,8 +41,15 @@ VERSIONED = (
     "duckdb",
     "pyarrow",
 )
+UNKNOWN_TABLES = "tables"
+"""Part of a key that takes the place of the tables' versions where nobody is logged in to ask for them."""
 N_SHOWN = 40
 """Characters of a value that a reason shows."""
+CHANGED = {
+    "data": "input data changed",
+    "library": "waze-data-tfx itself changed",
+    UNKNOWN_TABLES: "what its tables hold is unknown: no credentials",
+}
 MAX_DIFFERENCES = 3
 """Differences inside a long list that a reason names one by one."""
 
@@ -123,7 +132,7 @@ def key_parts(
         assert config.root is not None
         parts["data"] = fingerprint(list(node.data), config.root / "fingerprints.json")
     if node.queries:
-        parts.update({f"table {name}": version for name, version in engine_of(config).versions().items()})
+        parts.update(_tables(config))
     if node.library:
         parts["library"] = _library(node.library)
     parts["versions"] = _versions()
@@ -161,7 +170,7 @@ def changed_parts(before: str, now: dict[str, Any]) -> list[str]:
         elif kind == "upstream":
             changes.append(f"{rest} changed")
         else:
-            changes.append({"data": "input data changed", "library": "waze-data-tfx itself changed"}.get(name, f"{name} changed"))
+            changes.append(CHANGED.get(name, f"{name} changed"))
     return sorted(changes, key=lambda c: c.endswith(" changed") and not c.startswith("code"))
 
 
@@ -307,6 +316,14 @@ def _earlier(config: Config, node: Node, planned: Mapping[str, Planned], history
         push_directory=config.push.directory,
     )
     return found.id if found else None
+
+
+def _tables(config: Config) -> dict[str, str]:
+    """Return what changes with the content of each table that the query reads; without credentials nothing like any run's."""
+    try:
+        return {f"table {name}": version for name, version in engine_of(config).versions().items()}
+    except NoCredentials:
+        return {UNKNOWN_TABLES: secrets.token_hex(8)}
 
 
 def _flat(value: Any, prefix: str = "") -> list[tuple[str, Any]]:

@@ -104,7 +104,7 @@ def test_the_version_of_a_table_is_its_content(run, tmp_path):
     assert made.versions() != before
 
 
-def test_costs_are_bytes_of_files_and_rows_where_they_are_known(run, tmp_path):
+def test_costs_are_rows_of_tables_and_bytes_of_their_files(run, tmp_path):
     (tmp_path / "t.csv").write_text("a\n1\n")
     pq.write_table(pa.table({"a": [1, 2, 3]}), tmp_path / "p.parquet")
     made = run(
@@ -113,7 +113,7 @@ def test_costs_are_bytes_of_files_and_rows_where_they_are_known(run, tmp_path):
         p={"file": str(tmp_path / "p.parquet")},
     )
     assert [(c.what, c.n_rows, c.n_bytes) for c in made.costs()] == [
-        ("city.t", None, 4),
+        ("city.t", 1, 4),
         ("city.p", 3, (tmp_path / "p.parquet").stat().st_size),
     ]
 

@@ -95,8 +95,9 @@ class DuckDB:
         return {name: fingerprint(self._files(name), memo) for name in self._translated().tables}
 
     def costs(self) -> list[Cost]:
-        """Return the bytes of each table's files, and the rows where they are known without reading them all."""
-        return [_cost(name, self._files(name)) for name in self._translated().tables]
+        """Return each table's rows, which for a CSV means reading it, and the bytes of its files."""
+        with self._database() as (database, translated):
+            return [Cost(name, _count(database, name), _size(self._files(name))) for name in translated.tables]
 
     def stage(self, folder: str, n_shards: int) -> Staged:
         """Run the query and write its rows below the folder; see `engines.Engine`."""
@@ -105,7 +106,7 @@ class DuckDB:
         file, ends = str(Path(folder) / ROWS_FILE), [0]
         with self._relation() as relation:
             reader = relation.to_arrow_reader(BATCH_ROWS)
-            with self._explained(), pa.OSFile(file, "wb") as sink, pa.ipc.new_file(sink, reader.schema) as writer:
+            with pa.OSFile(file, "wb") as sink, pa.ipc.new_file(sink, reader.schema) as writer:
                 for batch in reader:
                     if batch.num_rows:
                         writer.write_batch(batch)
@@ -135,20 +136,26 @@ class DuckDB:
         return known[name]
 
     @contextmanager
-    def _relation(self) -> Iterator[Any]:
-        """Open a database of views on the tables, and yield the query's relation in the types that BigQuery gives."""
+    def _database(self) -> Iterator[tuple[Any, Translated]]:
+        """Open a database of views on the tables that the query reads."""
         import duckdb
 
         translated = self._translated()
         with duckdb.connect() as database:
             prepare(database)
-            for i, name in enumerate(translated.tables):
-                database.execute(f"CREATE VIEW {_quoted(name)} AS {self._view(database, name, i)}")
-            parameters = {name: _value(self._parameter(name)) for name in translated.parameters}
             with self._explained():
-                relation = database.sql(translated.sql, params=parameters)
-                columns = zip(relation.columns, relation.types, strict=True)
-                yield relation.project(", ".join(f"{_cast(_quoted(name), kind)} AS {_quoted(name)}" for name, kind in columns))
+                for i, name in enumerate(translated.tables):
+                    database.execute(f"CREATE VIEW {_quoted(name)} AS {self._view(database, name, i)}")
+                yield database, translated
+
+    @contextmanager
+    def _relation(self) -> Iterator[Any]:
+        """Yield the query's relation in the types that BigQuery gives."""
+        with self._database() as (database, translated):
+            parameters = {name: _value(self._parameter(name)) for name in translated.parameters}
+            relation = database.sql(translated.sql, params=parameters)
+            columns = zip(relation.columns, relation.types, strict=True)
+            yield relation.project(", ".join(f"{_cast(_quoted(name), kind)} AS {_quoted(name)}" for name, kind in columns))
 
     def _view(self, database: Any, name: str, number: int) -> str:
         table, files = self._table(name), self._files(name)
@@ -189,13 +196,12 @@ class DuckDB:
             raise DataError(f"{self._query.file}: DuckDB cannot run the query; {said}") from error
 
 
-def _cost(name: str, files: Sequence[Path]) -> Cost:
-    n_rows = None
-    if all(file.suffix == ".parquet" for file in files):
-        import pyarrow.parquet as pq
+def _count(database: Any, name: str) -> int:
+    return int(database.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0])
 
-        n_rows = sum(pq.read_metadata(file).num_rows for file in files)
-    return Cost(name, n_rows, sum(file.stat().st_size for file in files))
+
+def _size(files: Sequence[Path]) -> int:
+    return sum(file.stat().st_size for file in files)
 
 
 def _schema(relation: Any) -> "list[tuple[str, pa.DataType]]":
