@@ -11,8 +11,10 @@ import pytest
 from store_for_test import Writer, config_in
 
 from waze_data_tfx import versions
+from waze_data_tfx.errors import NoCredentials
 from waze_data_tfx.history.metadata import Execution, open_store, publish_cached
 from waze_data_tfx.pipelines.graph import Node, ordered
+from waze_data_tfx.runners import cache
 from waze_data_tfx.runners.cache import Planned, Selection, changed_parts, plan
 
 OUTPUTS = {
@@ -201,6 +203,37 @@ def test_changed_data_runs_from_the_start_and_restored_data_is_found_again(ran: 
     planned = ran.plan()
     assert [planned[n].decision for n in ("ExampleGen", "Transform", "Trainer")] == ["cached"] * 3
     assert planned["Trainer"].reason == "unchanged since run r1"
+
+
+@pytest.fixture
+def queried(tmp_path: Path) -> World:
+    """Return a world whose rows come from a query over the CSV, and whose first run is over."""
+    world = World(tmp_path)
+    sql = tmp_path / "trips.sql"
+    sql.write_text("SELECT miles, seconds FROM `city.trips`")
+    data = {"query": sql, "tables": {"city.trips": str(world.data)}}
+    world.config = config_in(tmp_path, data=data)
+    plain = world.nodes()
+    rows = replace(plain["ExampleGen"], data=(), queries=True)
+    world.nodes = lambda: {**plain, "ExampleGen": rows}  # type: ignore[method-assign]
+    world.run("r1")
+    return world
+
+
+def test_a_table_that_changed_is_named(queried: World) -> None:
+    assert set(decisions(queried.plan()).values()) == {"cached"}
+    queried.data.write_text("miles,seconds\n2,60\n")
+    assert reasons(queried.plan())["ExampleGen"] == "table city.trips changed"
+
+
+def test_without_credentials_nothing_is_known_to_be_unchanged(queried: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(config: Any) -> Any:
+        raise NoCredentials("env.query: nobody is logged in")
+
+    monkeypatch.setattr(cache, "engine_of", refuse)
+    assert "what its tables hold is unknown: no credentials" in reasons(queried.plan())["ExampleGen"]
+    queried.run("r2")
+    assert decisions(queried.plan())["ExampleGen"] == "run"
 
 
 def test_touched_data_with_the_same_content_changes_nothing(ran: World) -> None:

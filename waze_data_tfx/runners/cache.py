@@ -164,7 +164,7 @@ def changed_parts(before: str, now: dict[str, Any]) -> list[str]:
             continue
         kind, _, rest = name.partition(" ")
         if kind == "config":
-            changes.extend(f"{key}: {_shown(a)} -> {_shown(b)}" for key, a, b in _differences(rest, was, new))
+            changes.extend(_change(*difference) for difference in _differences(rest, was, new))
         elif kind == "code":
             changes.append(f"code {rest} {'added' if was is None else 'removed' if new is None else 'changed'}")
         elif kind == "upstream":
@@ -344,6 +344,13 @@ def _differences(key: str, was: Any, new: Any) -> list[tuple[str, Any, Any]]:
 def _leaves(value: Any, key: str) -> list[tuple[str, Any]]:
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     return [pair for k, v in items for pair in _leaves(v, f"{key}.{k}")] or [(key, value)]
+
+
+def _change(key: str, was: Any, new: Any) -> str:
+    """Say how a setting changed; of a long text, such as a query, only that it did."""
+    if all(isinstance(value, str) and len(value) > N_SHOWN for value in (was, new)):
+        return f"{key} changed"
+    return f"{key}: {_shown(was)} -> {_shown(new)}"
 
 
 def _shown(value: Any) -> str:
