@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from .config.section import Task
-from .data.profile import MAX_ROWS, Column, profile
+from .data.profile import MAX_ROWS, Column, of_file, profile
 from .data.sources import columns, format_of
 from .errors import DataError, UserError, did_you_mean
 
@@ -93,7 +93,7 @@ def propose(data: Path, label: str | None = None) -> Proposal:
     chosen = label or next((name for name in LABEL_NAMES if name in known), known[-1])
     if chosen not in known:
         raise UserError(f"--label {chosen}: column is not in {data.name}; known: {', '.join(known)}{did_you_mean(chosen, known)}")
-    found = {column.name: column for column in profile(data, kind, chosen)}
+    found = {column.name: column for column in profile(of_file(data, kind), chosen)}
     if found[chosen].n_rows < LEAST_ROWS:
         raise DataError(
             f"{data}: received {found[chosen].n_rows} rows; expected {LEAST_ROWS} or more",

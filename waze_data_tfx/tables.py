@@ -7,7 +7,7 @@ of its report. Reads only, and imports neither TensorFlow nor TFX.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .commands import Result, run_of
 from .config.schema import Config
@@ -17,6 +17,9 @@ from .report import compare as comparison
 from .report import data, model
 from .report.figure import Figure
 from .report.source import Absent, Source, open_source
+
+if TYPE_CHECKING:
+    from .data.profile import FirstRows
 
 __all__ = [
     "anomalies",
@@ -28,6 +31,7 @@ __all__ = [
     "distributions",
     "history",
     "metrics",
+    "rows",
     "schema",
     "schema_file",
     "splits",
@@ -38,26 +42,29 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 
-def columns(config: Config) -> list[Row]:
-    """Return a row per column of the config's first input file: type, what the config makes of it, and what it holds.
-
-    Reads at most the first 200,000 rows of the file; nothing is run and no rule is applied.
+def rows(config: Config, n: int = 500) -> list[Row]:
+    """Return the first rows of the config's first input file, or of its query; no rule is applied.
 
     Raises:
-        DataError: no file, or one that cannot be read or has no rows.
+        DataError: there is no file or table, or it cannot be read or has no rows.
         UserError: TFRecord files, which have no header.
     """
-    from .data.profile import profile
-    from .data.sources import file_format, input_files
+    found: list[Row] = _first_rows(config, n).table.to_pylist()
+    return found
 
-    file = input_files(config)[0]
-    kind = file_format(config, file)
-    if kind == "tfrecord":
-        raise UserError(
-            f"{file}: a TFRecord file has no header to read columns from; expected CSV or Parquet",
-            hint="run(config, end='StatisticsGen'), then tables.statistics",
-        )
-    found = profile(file, kind, config.label)
+
+def columns(config: Config) -> list[Row]:
+    """Return a row per column of the config's first input file or of its query: type, use in the config, what it holds.
+
+    Looks at no more than the first 200,000 rows; no node is run and no rule is applied.
+
+    Raises:
+        DataError: there is no file or table, or it cannot be read or has no rows.
+        UserError: TFRecord files, which have no header.
+    """
+    from .data.profile import MAX_ROWS, profile
+
+    found = profile(_first_rows(config, MAX_ROWS), config.label)
     return [
         {
             "column": c.name,
@@ -72,6 +79,22 @@ def columns(config: Config) -> list[Row]:
         }
         for c in found
     ]
+
+
+def _first_rows(config: Config, n: int) -> "FirstRows":
+    from .data.profile import of_file, of_query
+    from .data.sources import file_format, input_files
+
+    if config.data.query:
+        return of_query(config, n)
+    file = input_files(config)[0]
+    kind = file_format(config, file)
+    if kind == "tfrecord":
+        raise UserError(
+            f"{file}: a TFRecord file has no header to read columns from; expected CSV or Parquet",
+            hint="run(config, end='StatisticsGen'), then tables.statistics",
+        )
+    return of_file(file, kind, n)
 
 
 def splits(run: AnyRun) -> list[Row]:

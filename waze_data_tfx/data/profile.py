@@ -1,18 +1,22 @@
 """What a file's columns hold: type, missing and distinct values, range, and how well a constant would predict a label.
 
-Called by `proposal`, which makes a config of it. Reads the first rows only, in memory; DuckDB is imported inside the function.
-Never changes a file.
+Called by `proposal`, which makes a config of it, and by `tables`. Reads the first rows only, in memory; DuckDB is imported inside
+the functions. Never changes a file.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from waze_data_tfx.config.schema import Config
 from waze_data_tfx.config.section import ColumnType
 from waze_data_tfx.errors import DataError
 
+from .engines import engine_of
 from .rows import infer_types, parse, read_batches
-from .sources import Format, columns
+from .sources import SQL_TYPES, Format, columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,36 +63,76 @@ class Column:
     no_number: str | None = None
 
 
-def profile(file: Path, kind: Format, label: str) -> list[Column]:
-    """Return what each column of the file's first MAX_ROWS rows holds, in file order.
+@dataclass(frozen=True)
+class FirstRows:
+    """The first rows of a file or query, and the narrowest type of each column."""
+
+    table: "pa.Table"
+    types: dict[str, ColumnType]
+
+
+def of_file(file: Path, kind: Format, n_rows: int = MAX_ROWS) -> FirstRows:
+    """Return the file's first rows, by the narrowest type that all values of the whole file have.
 
     Raises:
         DataError: the file cannot be read, or has no rows.
     """
-    import duckdb
-
-    names = columns(file, kind) or []
-    types = infer_types([file], kind, names)
-    table = _table(file, kind, types)
-    with duckdb.connect(config={"threads": "2"}) as database:
-        database.register("rows", table)
-        return [_column(database, name, types, label) for name in names]
-
-
-def _table(file: Path, kind: Format, types: dict[str, ColumnType]) -> "pa.Table":
     import pyarrow as pa
 
+    types = infer_types([file], kind, columns(file, kind) or [])
     parts: list[pa.RecordBatch] = []
-    n_rows = 0
-    for batch in read_batches(file, kind, list(types)):
-        part = batch.slice(0, MAX_ROWS - n_rows)
-        parts.append(parse(part, types, file=file, first_row=n_rows + 1))
-        n_rows += part.num_rows
-        if n_rows == MAX_ROWS:
-            break
-    if not n_rows:
+    for batch in _first(read_batches(file, kind, list(types)), n_rows):
+        parts.append(parse(batch, types, file=file, first_row=1 + sum(map(len, parts))))
+    if not parts:
         raise DataError(f"{file}: no rows; expected at least one below the header")
-    return pa.Table.from_batches(parts)
+    return FirstRows(pa.Table.from_batches(parts), types)
+
+
+def of_query(config: Config, n_rows: int = MAX_ROWS) -> FirstRows:
+    """Run the config's query and return its first rows; what is neither a number nor a truth value comes as text.
+
+    Raises:
+        DataError: the query cannot be run, or has no rows.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    engine = engine_of(config)
+    types = {name: _column_type(kind) for name, kind in engine.columns().items()}
+    with TemporaryDirectory() as folder:
+        shards = engine.stage(folder, 1).shards
+        parts = list(_first((batch for shard in shards for batch in shard.batches()), n_rows))
+        if not parts:
+            raise DataError(f"{config.data.query}: no rows; expected at least one")
+        relation = duckdb.from_arrow(pa.Table.from_batches(parts))
+        kept = (f"CAST({_quoted(name)} AS {SQL_TYPES[kind]}) AS {_quoted(name)}" for name, kind in types.items())
+        return FirstRows(relation.project(", ".join(kept)).to_arrow_table(), types)
+
+
+def profile(rows: FirstRows, label: str) -> list[Column]:
+    """Return what each column holds, in the order of the file or query."""
+    import duckdb
+
+    with duckdb.connect(config={"threads": "2"}) as database:
+        database.register("rows", rows.table)
+        return [_column(database, name, rows.types, label) for name in rows.types]
+
+
+def _first(batches: "Iterable[pa.RecordBatch]", n_rows: int) -> "Iterator[pa.RecordBatch]":
+    left = n_rows
+    for batch in batches:
+        yield batch.slice(0, left)
+        left -= batch.num_rows
+        if left <= 0:
+            return
+
+
+def _column_type(kind: "pa.DataType") -> ColumnType:
+    import pyarrow.types as pt
+
+    if pt.is_integer(kind) or pt.is_boolean(kind):
+        return "int"
+    return "float" if pt.is_floating(kind) or pt.is_decimal(kind) else "string"
 
 
 def _column(database: Any, name: str, types: dict[str, ColumnType], label: str) -> Column:
