@@ -1,62 +1,52 @@
-"""BigQuery's dialect of SQL, translated to DuckDB's."""
+"""BigQuery's SQL, translated to DuckDB rightly or not at all.
 
-from dataclasses import dataclass
+Called by the query engine, by `waze-tfx check` and by `plan`. Knows no file but the text it is given and no rows. sqlglot and
+duckdb are imported when a function is called.
+"""
+
 from pathlib import Path
 from typing import Any
 
-from waze_data_tfx.errors import ConfigError
+from waze_data_tfx.data.sql.translated import Translated
 
-
-@dataclass(frozen=True)
-class Translated:
-    """A query in DuckDB's dialect: one SELECT, its tables as quoted names, its parameters as $name."""
-
-    sql: str
-    tables: tuple[str, ...]
-    parameters: tuple[str, ...]
+__all__ = ["Translated", "prepare", "read_override", "references", "translate"]
 
 
 def translate(text: str, *, file: Path) -> Translated:
-    """Return the query in DuckDB's dialect.
+    """Translate one BigQuery query into DuckDB's dialect.
 
     Raises:
-        ConfigError: it cannot be translated.
+        ConfigError: with every problem, each `file:line: construct: what; received; the next step`.
     """
-    return _read(text, file, "bigquery")
+    from waze_data_tfx.data.sql import translation
+
+    return translation.translate(text, file=file)
 
 
 def read_override(text: str, *, file: Path) -> Translated:
-    """Return a query that is in DuckDB's dialect already.
+    """Read a query that a person wrote in DuckDB's dialect: its tables, as `"project.dataset.table"`, and its `$parameters`.
 
     Raises:
-        ConfigError: it is no SELECT.
+        ConfigError: where it is not one SELECT, or names a table otherwise.
     """
-    return _read(text, file, "duckdb")
+    from waze_data_tfx.data.sql import translation
+
+    return translation.read_override(text, file=file)
+
+
+def references(text: str, *, file: Path) -> Translated:
+    """Return the tables and parameters of BigQuery's own text, untranslated: `sql` is that text, for BigQuery to run.
+
+    Raises:
+        ConfigError: where it is not one SELECT.
+    """
+    from waze_data_tfx.data.sql import translation
+
+    return translation.references(text, file=file)
 
 
 def prepare(connection: Any) -> None:
-    """Set the connection up for translated queries."""
-    connection.execute("SET TimeZone = 'UTC'")
+    """Give a DuckDB connection BigQuery's time zone (UTC) and the functions that translated queries call."""
+    from waze_data_tfx.data.sql import functions
 
-
-def _read(text: str, file: Path, dialect: str) -> Translated:
-    import sqlglot
-    from sqlglot import exp
-
-    try:
-        tree = sqlglot.parse_one(text, dialect=dialect)
-    except sqlglot.errors.ParseError as error:
-        raise ConfigError([f"{file}: {' '.join(str(error).split())}"]) from None
-    local = {cte.alias for cte in tree.find_all(exp.CTE)}
-    tables = []
-    for table in list(tree.find_all(exp.Table)):
-        name = ".".join(part.name for part in table.parts)
-        if name in local:
-            continue
-        tables.append(name)
-        alias = table.alias or table.name
-        named = exp.Table(this=exp.to_identifier(name, quoted=True))
-        table.replace(exp.alias_(named, alias, table=True))
-    parameters = [parameter.name for parameter in tree.find_all(exp.Parameter)]
-    sql = tree.sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)
-    return Translated(sql, tuple(dict.fromkeys(tables)), tuple(dict.fromkeys(parameters)))
+    functions.register(connection)
