@@ -1,5 +1,5 @@
--- One row per trip: how long it took (the label), and what is known when it starts. No fare, tips or tolls: those are known
--- only afterwards. BigQuery's dialect; on a laptop DuckDB runs it over the file under data.tables (docs/sql.md).
+-- One row per trip: how long it took (the label) and what is known when it starts; fare, tips and tolls are known only afterwards.
+-- BigQuery's dialect; on this machine DuckDB runs it over the file under data.tables.
 SELECT
   trip_seconds,
   trip_miles,
@@ -9,10 +9,10 @@ SELECT
   dropoff_longitude,
   pickup_community_area,
   dropoff_community_area,
-  trip_start_hour,
-  trip_start_day,
-  trip_start_month,
-  COALESCE(payment_type, 'Unknown') AS payment_type,
+  EXTRACT(HOUR FROM TIMESTAMP_SECONDS(trip_start_timestamp)) AS trip_start_hour,
+  EXTRACT(DAYOFWEEK FROM TIMESTAMP_SECONDS(trip_start_timestamp)) AS trip_start_day, -- 1 is Sunday
+  EXTRACT(MONTH FROM TIMESTAMP_SECONDS(trip_start_timestamp)) AS trip_start_month,
+  payment_type,
   company
 FROM
   `chicago.taxi_trips`

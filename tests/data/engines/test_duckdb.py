@@ -121,5 +121,5 @@ def test_costs_are_rows_of_tables_and_bytes_of_their_files(run, tmp_path):
 def test_a_value_that_fails_while_the_query_runs_is_said(run, tmp_path):
     (tmp_path / "t.csv").write_text("a\nx\n")
     made = run("SELECT CAST(a AS INT64) AS a FROM `city.t`", t={"file": str(tmp_path / "t.csv")})
-    with pytest.raises(DataError, match=r"q\.sql: DuckDB cannot run the query; .*Could not convert string \"x\""):
+    with pytest.raises(DataError, match=r"q\.sql: DuckDB cannot run the query; .*Bad int64 value: x"):
         staged(made, tmp_path / "staging")
