@@ -11,7 +11,7 @@ from waze_data_tfx.config.load import Loaded
 from waze_data_tfx.config.monitoring import for_serving
 from waze_data_tfx.config.problems import Key
 from waze_data_tfx.config.schema import Config
-from waze_data_tfx.data.engines import arrow_sql_types, engine_of
+from waze_data_tfx.data.engines import engine_of, sql_type
 from waze_data_tfx.data.sources import SQL_TYPES, columns, file_format, input_files, sql_types
 from waze_data_tfx.errors import ConfigError, DataError, did_you_mean
 
@@ -53,7 +53,8 @@ def _query_problems(loaded: Loaded) -> list[str]:
         at = f"{loaded.where('data', 'tables', name)}: " if name else ""
         hint = f"\n  next: {error.hint}" if error.hint else ""
         return [f"{at}{error.message.removeprefix(f'data.tables.{name}: ')}{hint}"]
-    return [*_missing(loaded, config.data.query, list(found)), *_rule_problems(loaded, list(found), arrow_sql_types(found))]
+    types = {name: sql_type(kind) for name, kind in found.items()} if config.data.rules else {}
+    return [*_missing(loaded, config.data.query, list(found)), *_rule_problems(loaded, list(found), types)]
 
 
 def _missing(loaded: Loaded, file: Path, known: list[str]) -> list[str]:

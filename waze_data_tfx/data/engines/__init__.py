@@ -20,6 +20,18 @@ ENGINES = {
     "bigquery": "waze_data_tfx.data.engines.bigquery:BigQuery",
 }
 
+SQL_TYPES = {
+    "int64": "BIGINT",
+    "double": "DOUBLE",
+    "bool": "BOOLEAN",
+    "string": "VARCHAR",
+    "binary": "BLOB",
+    "date32[day]": "DATE",
+    "timestamp[us]": "TIMESTAMP",
+    "timestamp[us, tz=UTC]": "TIMESTAMPTZ",
+    "time64[us]": "TIME",
+}
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -108,10 +120,15 @@ def engine_for(query: Query, config: Config) -> Engine:
     return made
 
 
-def arrow_sql_types(columns: "Mapping[str, pa.DataType]") -> dict[str, str]:
-    """Return the type that each Arrow column has in DuckDB's SQL."""
-    import duckdb
-    import pyarrow as pa
+def sql_type(kind: "pa.DataType") -> str:
+    """Return DuckDB's SQL type of a column that an engine gives; duckdb itself would import pandas to look at an Arrow table."""
+    import pyarrow.types as pt
 
-    found = duckdb.from_arrow(pa.schema(columns.items()).empty_table())
-    return dict(zip(found.columns, map(str, found.types), strict=True))
+    if pt.is_list(kind) or pt.is_large_list(kind):
+        return f"{sql_type(kind.value_type)}[]"
+    if pt.is_struct(kind):
+        fields = (f'"{field.name.replace(chr(34), chr(34) * 2)}" {sql_type(field.type)}' for field in kind)
+        return f"STRUCT({', '.join(fields)})"
+    if pt.is_decimal(kind):
+        return f"DECIMAL(38, {min(kind.scale, 38)})"
+    return SQL_TYPES[str(kind)]
