@@ -11,7 +11,8 @@ from waze_data_tfx.data.engines import sql_type
     "kind",
     [
         pa.int64(), pa.float64(), pa.bool_(), pa.string(), pa.binary(), pa.date32(), pa.time64("us"),
-        pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.decimal128(38, 9), pa.list_(pa.int64()), pa.struct({"a b": pa.string(), "c": pa.list_(pa.float64())}),
+        pa.timestamp("us"), pa.timestamp("us", "UTC"),
+        pa.decimal128(38, 9), pa.list_(pa.int64()), pa.struct({"a b": pa.string(), "c": pa.list_(pa.float64())}),
     ],
 )  # fmt: skip
 def test_the_sql_type_of_an_arrow_column_is_duckdbs_own(kind: pa.DataType) -> None:
