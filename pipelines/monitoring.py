@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from waze_data_tfx.config.monitoring import for_serving
 from waze_data_tfx.config.schema import Config
+from waze_data_tfx.data import statistics as split_statistics
 from waze_data_tfx.data.sources import input_files
 from waze_data_tfx.monitoring import judge
 from waze_data_tfx.monitoring.statistics import N_QUANTILES
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tfx.dsl.components.base.base_node import BaseNode
 
 THIS = ("pipelines/monitoring.py", "pipelines/earlier.py", "pipelines/baseline.py")
+STATISTICS = ("components/statistics_gen", "data/statistics.py", "data/top_values.py")
 JUDGES = (*THIS, "components/distribution_validator", "monitoring", "evaluation/verdict.py")
 EARLIER, DRIFT = "EarlierStatistics", "DriftValidator"
 SERVING, SERVING_STATISTICS, SKEW = "ServingExampleGen", "ServingStatisticsGen", "SkewValidator"
@@ -58,7 +60,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
                 library=(*THIS, "components/query_example_gen", "data", "config/monitoring.py"),
                 data=tuple(input_files(for_serving(config), "monitoring.skew.input")),
             ),
-            Node(SERVING_STATISTICS, (SERVING,), settings={"n_quantiles": N_QUANTILES}, library=THIS),
+            Node(SERVING_STATISTICS, (SERVING,), settings={"n_quantiles": N_QUANTILES}, library=(*THIS, *STATISTICS)),
             Node(
                 SKEW,
                 ("StatisticsGen", SERVING_STATISTICS),
@@ -72,9 +74,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
 
 def statistics_options() -> Any:
     """Return TFDV's options for every StatisticsGen: quantiles fine enough to tell apart the values of a category."""
-    import tensorflow_data_validation as tfdv
-
-    return tfdv.StatsOptions(num_quantiles_histogram_buckets=N_QUANTILES)
+    return split_statistics.options(N_QUANTILES)
 
 
 def components(config: Config, statistics: Any) -> "list[BaseNode]":
@@ -84,12 +84,12 @@ def components(config: Config, statistics: Any) -> "list[BaseNode]":
         config: the resolved config.
         statistics: channel of the training rows' statistics.
     """
-    from tfx import components as tfx_components
     from tfx.dsl.components.common.resolver import Resolver
     from tfx.types import channel, standard_artifacts
 
     from waze_data_tfx.components.distribution_validator import DistributionValidator
     from waze_data_tfx.components.query_example_gen import QueryExampleGen
+    from waze_data_tfx.components.statistics_gen import StatisticsGen
     from waze_data_tfx.pipelines.baseline import EarlierStatisticsStrategy
 
     def validator(kind: judge.Kind, baseline: Any, id_: str) -> "BaseNode":
@@ -115,8 +115,6 @@ def components(config: Config, statistics: Any) -> "list[BaseNode]":
         # the cache is ours (runners.cache) and knows the content of the serving rows; TFX's fingerprint is not read
         rows = QueryExampleGen(config=text, data_fingerprint="", rows="serving").with_id(SERVING)
         options = statistics_options()
-        measured = tfx_components.StatisticsGen(examples=rows.outputs["examples"], stats_options=options).with_id(
-            SERVING_STATISTICS
-        )
+        measured = StatisticsGen(examples=rows.outputs["examples"], stats_options=options).with_id(SERVING_STATISTICS)
         found += [rows, measured, validator("skew", measured.outputs["statistics"], SKEW)]
     return found

@@ -52,7 +52,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
             data=() if config.data.query else tuple(input_files(config)),
             queries=config.data.query is not None,
         ),
-        Node("StatisticsGen", ("ExampleGen",), library=(THIS,), settings={"n_quantiles": N_QUANTILES}),
+        Node("StatisticsGen", ("ExampleGen",), library=(THIS, *monitoring.STATISTICS), settings={"n_quantiles": N_QUANTILES}),
         Node(schema_id, schema_upstream, library=(THIS,), data=(config.schema_.file,) if config.schema_.file else ()),
         Node("ExampleValidator", ("StatisticsGen", schema_id), library=(THIS,)),
         *monitoring.nodes(config),
@@ -159,13 +159,14 @@ def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
     from waze_data_tfx.components.infra_validator import InfraValidator
     from waze_data_tfx.components.pusher import Pusher
     from waze_data_tfx.components.query_example_gen import QueryExampleGen
+    from waze_data_tfx.components.statistics_gen import StatisticsGen
     from waze_data_tfx.components.transform import Transform
     from waze_data_tfx.pipelines.baseline import NewestBlessingStrategy
 
     text = config.model_dump_json(by_alias=True)
     example_gen = QueryExampleGen(config=text, data_fingerprint=data_fingerprint).with_id("ExampleGen")
     examples = example_gen.outputs["examples"]
-    statistics_gen = tfx_components.StatisticsGen(examples=examples, stats_options=monitoring.statistics_options())
+    statistics_gen = StatisticsGen(examples=examples, stats_options=monitoring.statistics_options())
     if config.schema_.file:
         schema_gen: Any = ImportSchemaGen(schema_file=str(config.schema_.file))
     else:

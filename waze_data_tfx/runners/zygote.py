@@ -28,6 +28,7 @@ FIRST = (
     "tfx.components",
     "waze_data_tfx.pipelines.supervised",
     "waze_data_tfx.components.query_example_gen",
+    "waze_data_tfx.components.statistics_gen",
     "waze_data_tfx.components.transform",
     "waze_data_tfx.components.evaluator",
     "waze_data_tfx.components.pusher",
