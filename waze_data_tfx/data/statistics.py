@@ -132,9 +132,10 @@ def _made_with(n_quantiles: int) -> dict[str, Any]:
 
 def _basic_generator(n_quantiles: int) -> Any:
     """Return TFDV's generator of all but the values of texts, as StatisticsGen's pipeline has it."""
+    chosen = options(n_quantiles)
     from tensorflow_data_validation.statistics import stats_impl
 
-    return stats_impl.get_generators(options(n_quantiles), in_memory=True)[0]
+    return stats_impl.get_generators(chosen, in_memory=True)[0]
 
 
 def _as_decoded(batch: "pa.RecordBatch") -> "pa.RecordBatch":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CAPACITY = 1 << 16
 LONGEST_BYTES = 1024
 """Longer texts are counted as one, `LONG`, as in TFDV's sketch: a column takes at most about CAPACITY times this much memory."""
-LONG = "__LARGE_BYTES__"
+LONG = b"__LARGE_BYTES__"
 
 
 class TopValues:
@@ -23,16 +23,20 @@ class TopValues:
     def __init__(self) -> None:
         from tfx_bsl.sketches import KmvSketch, MisraGriesSketch
 
-        self._counts = MisraGriesSketch(CAPACITY, large_string_threshold=LONGEST_BYTES, large_string_placeholder=LONG)
-        self._distinct = KmvSketch(CAPACITY)
+        self._counts = MisraGriesSketch(CAPACITY)
+        self._distinct = KmvSketch(CAPACITY + 1)  # exact below its size, not at it
 
     def add(self, values: "pa.Array") -> None:
         """Count values: `[n_values] large_binary`, without nulls."""
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         grouped = values.value_counts()  # most columns repeat few values: three times as fast as giving the sketch all of them
-        self._counts.AddValues(grouped.field(0), grouped.field(1).cast(pa.float32()))
-        self._distinct.AddValues(grouped.field(0))
+        found, weights = grouped.field(0), grouped.field(1).cast(pa.float32())
+        self._distinct.AddValues(found)
+        if (pc.max(pc.binary_length(found)).as_py() or 0) > LONGEST_BYTES:  # tfx_bsl 1.21 replaces only what has no weight
+            found = pc.if_else(pc.greater(pc.binary_length(found), LONGEST_BYTES), pa.scalar(LONG, found.type), found)
+        self._counts.AddValues(found, weights)
 
     def merge(self, other: "TopValues") -> None:
         """Count another's values too."""
