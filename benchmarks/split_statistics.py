@@ -53,14 +53,13 @@ def prepare(folder: Path, n_rows: int, n_shards: int) -> None:
 
     (folder / "examples/Split-train").mkdir(parents=True)
     encoder, options = RecordBatchToExamplesEncoder(), tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+    schema = next(batches(1, 0)).schema
     for shard in range(n_shards):
-        made = list(batches(n_rows // n_shards, shard))
-        with pa.OSFile(str(folder / f"{shard}.arrow"), "wb") as opened, pa.ipc.new_file(opened, made[0].schema) as file:
-            for batch in made:
-                file.write_batch(batch)
         name = folder / f"examples/Split-train/data_tfrecord-{shard:05d}-of-{n_shards:05d}.gz"
-        with tf.io.TFRecordWriter(str(name), options) as writer:
-            for batch in made:
+        arrow = pa.ipc.new_file(str(folder / f"{shard}.arrow"), schema)
+        with arrow as file, tf.io.TFRecordWriter(str(name), options) as writer:
+            for batch in batches(n_rows // n_shards, shard):
+                file.write_batch(batch)
                 for example in encoder.encode(batch):
                     writer.write(example)
 
@@ -70,7 +69,7 @@ def ours(folder: Path) -> float:
 
     from waze_data_tfx.data.statistics import SplitStatistics, merge, write
 
-    shards = [pa.ipc.open_file(pa.memory_map(str(file))) for file in sorted(folder.glob("*.arrow"))]
+    shards = [pa.ipc.open_file(pa.OSFile(str(file))) for file in sorted(folder.glob("*.arrow"))]
     started = time.perf_counter()
     parts = []
     for shard in shards:

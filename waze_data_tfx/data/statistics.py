@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 1 << 15
-"""Rows that are counted at once. TFDV's Python takes about 2 ms for a batch of 12 columns whatever its size: 2.6 s for a million
-rows in batches of 1,000, 0.6 s from here on. Smaller batches are put together first, so callers may give what they have."""
+"""Rows that are counted at once. TFDV's Python and the sketches take milliseconds for a batch whatever its size: a million rows
+of 12 columns take 3.7 s in batches of 8,192, 2.0 s in these and 1.8 s in four times larger ones. Smaller batches are put
+together first, so callers may give what they have."""
 BATCH_BYTES = 20 << 20
 """A batch is counted early when it holds this much: wide rows and long texts (TFDV's own bound)."""
 FOLDER, STATISTICS_FILE, MADE_WITH_FILE = "statistics", "FeatureStats.pb", "made_with.json"

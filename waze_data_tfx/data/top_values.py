@@ -2,8 +2,8 @@
 
 Called by `statistics`. Exact up to `CAPACITY` different texts. Beyond that tfx_bsl's sketches answer: Misra-Gries (Agarwal et
 al., Mergeable Summaries, https://doi.org/10.1145/2500128), by which a count is too high by at most n_values / CAPACITY, and k
-minimum values, by which the number of different texts is right to about 1 / sqrt(CAPACITY), 0.4 %. TFDV's own sketch-based
-statistics are the same with 1,024 and 16,384 places (stats_impl, 1.16.1); its exact ones hold every different text.
+minimum values, by which the number of different texts has a standard error of about 1 / sqrt(CAPACITY), 0.4 %. TFDV's own
+sketch-based statistics are the same with 1,024 and 16,384 places (stats_impl, 1.16.1); its exact ones hold every different text.
 """
 
 from typing import TYPE_CHECKING, Any
