@@ -124,8 +124,8 @@ PUBLIC = {
     },
     "waze_data_tfx.config": {"Config", "Loaded", "load"},
     "waze_data_tfx.tables": {
-        "anomalies", "changes", "checks", "columns", "compared", "curves", "distributions", "history", "metrics", "schema",
-        "schema_file", "splits", "statistics",
+        "anomalies", "changes", "checks", "columns", "compared", "curves", "distributions", "history", "metrics", "rows",
+        "schema", "schema_file", "splits", "statistics",
     },
 }  # fmt: skip
 

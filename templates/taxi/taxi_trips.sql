@@ -15,4 +15,4 @@ SELECT
   payment_type,
   company
 FROM
-  `chicago.taxi_trips`
+  `chicago.trips`

@@ -3,13 +3,15 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import grimp
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, taxi_csv
 
 from waze_data_tfx.config import Config, load
+from waze_data_tfx.config.data import Data
 from waze_data_tfx.pipelines.graph import Node, ordered
 from waze_data_tfx.pipelines.supervised import nodes
 
@@ -51,7 +53,7 @@ def curated() -> Config:
 
 
 def watched() -> Config:
-    return load(TAXI, sets=[*TUNED, "monitoring.drift={}", f"monitoring.skew.input={curated().data.input}"]).config
+    return load(TAXI, sets=[*TUNED, "monitoring.drift={}", f"monitoring.skew.input={taxi_csv()}"]).config
 
 
 def inferred() -> Config:
@@ -176,7 +178,7 @@ def test_a_search_is_made_again_only_for_what_matters_to_it(set_: str, touched: 
     ],
 )
 def test_a_threshold_reaches_only_its_validator(set_: str, touched: set[str]) -> None:
-    on = ("monitoring.drift={}", f"monitoring.skew.input={curated().data.input}")
+    on = ("monitoring.drift={}", f"monitoring.skew.input={taxi_csv()}")
     before, after = by_id(*on), by_id(*on, set_)
     assert {id_ for id_, node in after.items() if node.settings != before[id_].settings} == touched
 
@@ -191,8 +193,23 @@ def test_code_and_data_reach_the_nodes_that_read_them() -> None:
     code = {id_: node.user_code for id_, node in described.items() if node.user_code}
     assert code == {"Transform": (config.code.features,), "Trainer": (config.code.model,)}
     data = {id_: [f.name for f in node.data] for id_, node in described.items() if node.data}
-    assert data == {"ExampleGen": ["data.csv"], "ImportSchemaGen": ["taxi_schema.pbtxt"]}
+    assert data == {"ImportSchemaGen": ["taxi_schema.pbtxt"]}
+    assert {id_ for id_, node in described.items() if node.queries} == {"ExampleGen"}
     assert {id_ for id_, node in described.items() if node.resolves_baseline} == {"Resolver", "Evaluator"}
+    from_files = config.model_copy(update={"data": Data(input=str(taxi_csv()))})
+    rows = ordered(nodes(from_files))["ExampleGen"]
+    assert ([f.name for f in rows.data], rows.queries) == (["data.csv"], False)
+
+
+def test_a_query_reaches_the_key_by_its_text_and_its_values(tmp_path: Path) -> None:
+    def settings(text: str, *sets: str) -> object:
+        (tmp_path / "q.sql").write_text(text)
+        return by_id(f"data.query={tmp_path / 'q.sql'}", *sets)["ExampleGen"].settings
+
+    before = settings("SELECT 1")
+    assert settings("SELECT 2") != before
+    assert settings("SELECT 1", "data.parameters.x=1") != before
+    assert settings("SELECT 1", "data.tables.other=nowhere.csv") == before  # what it holds is asked of the engine
 
 
 EXECUTED = {
