@@ -32,6 +32,9 @@ def rewritten(name: str, args: list[exp.Expr]) -> exp.Expr:
     if name in ("PERCENTILE_CONT", "PERCENTILE_DISC"):
         value = call("bq_float" if name == "PERCENTILE_CONT" else "bq_plain", args[0])
         return call(WINDOW[name][1], value, _share(name, args[1]))
+    if name in TYPED and isinstance(args[0], exp.IgnoreNulls):
+        rest = {"offset": args[1]} if len(args) > 1 else {}
+        return exp.IgnoreNulls(this=TYPED[name](this=args[0].this, **rest))
     return call(WINDOW[name][1], *args)
 
 
@@ -82,6 +85,8 @@ def _array_agg(args: list[exp.Expr]) -> exp.Expr:
 def _string_agg(args: list[exp.Expr]) -> exp.Expr:
     limited, last, order = _unpacked(args[-1])
     value, delimiter = (args[0], last) if len(args) > 1 else (last, text(","))
+    if isinstance(last, exp.Distinct) and len(last.expressions) == 2:  # STRING_AGG(DISTINCT x, ',') parses as one argument
+        value, delimiter = exp.Distinct(expressions=[last.expressions[0]]), last.expressions[1]
     if isinstance(value, exp.IgnoreNulls):
         raise Refused("STRING_AGG", "IGNORE NULLS is what STRING_AGG always does; leave it out")
     if limited is None:
@@ -183,6 +188,8 @@ def _double(value: float) -> exp.Literal:
     return exp.Literal.number(f"{value!r}e0" if "e" not in repr(value) else repr(value))
 
 
+TYPED = {"FIRST_VALUE": exp.FirstValue, "LAST_VALUE": exp.LastValue, "NTH_VALUE": exp.NthValue}
+"""Calls that sqlglot writes with IGNORE NULLS only as nodes of their own."""
 Rewriting = Callable[[str, list[exp.Expr]], exp.Expr]
 _ADDED = {f"{kind}_{verb}": times.shifted for kind in times.SHIFTED for verb in ("ADD", "SUB")}
 SHAPED: dict[str, Rewriting] = {

@@ -170,9 +170,9 @@ MACROS: tuple[str, ...] = (
     "bq_sha256(x) AS unhex(sha256(x))",
     "bq_to_hex(x) AS lower(hex(x))",
     # times
-    "bq_timestamp_seconds(n) AS timezone('UTC', make_timestamp(n * 1000000))",
-    "bq_timestamp_millis(n) AS timezone('UTC', make_timestamp(n * 1000))",
-    "bq_timestamp_micros(n) AS timezone('UTC', make_timestamp(n))",
+    "bq_timestamp_seconds(n) AS timezone('UTC', make_timestamp(bq_integer(n) * 1000000))",
+    "bq_timestamp_millis(n) AS timezone('UTC', make_timestamp(bq_integer(n) * 1000))",
+    "bq_timestamp_micros(n) AS timezone('UTC', make_timestamp(bq_integer(n)))",
     "bq_unix_micros(x) AS epoch_us(bq_a_timestamp(x))",
     *(
         f"bq_unix_{unit}(x) AS (epoch_us(bq_a_timestamp(x)) - ((epoch_us(bq_a_timestamp(x)) % {n}) + {n}) % {n}) // {n}"
@@ -248,13 +248,13 @@ MACROS: tuple[str, ...] = (
 def register(connection: Any) -> None:
     """Set what BigQuery always has (UTC, an error for n // 0) and create the macros and FARM_FINGERPRINT, for this connection only."""
     connection.execute("SET TimeZone = 'UTC'; SET error_on_division_by_zero = true; SET ieee_floating_point_ops = true").fetchall()
-    for name, function, kind in (
-        ("bq_farm_fingerprint_text", fingerprints, "VARCHAR"),
-        ("bq_farm_fingerprint_bytes", fingerprints_of_bytes, "BLOB"),
+    for name, function, kind, later in (
+        ("bq_farm_fingerprint_text", fingerprints, "VARCHAR", False),
+        ("bq_farm_fingerprint_bytes", fingerprints_of_bytes, "BLOB", True),  # TensorFlow is not imported to plan a query
     ):
         registered = connection.execute("SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [name]).fetchall()[0][0]
         if not registered:
-            connection.create_function(name, function, [kind], "BIGINT", type="arrow")
+            connection.create_function(name, function, [kind], "BIGINT", type="arrow", side_effects=later)
     connection.execute(";".join(f"CREATE OR REPLACE TEMP MACRO {macro}" for macro in MACROS)).fetchall()
 
 

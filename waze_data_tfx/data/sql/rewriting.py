@@ -99,7 +99,8 @@ def _bracket(node: exp.Bracket) -> exp.Expr:
 
 
 def _like(node: exp.Like) -> exp.Expr:
-    return exp.Escape(this=exp.Like(this=node.this, expression=node.expression), expression=text("\\"))
+    escaped = exp.Escape(this=exp.Like(this=node.this, expression=node.expression), expression=text("\\"))
+    return exp.Paren(this=exp.Not(this=exp.Paren(this=escaped))) if node.args.get("negate") else escaped
 
 
 def _in(node: exp.In) -> exp.Expr:
@@ -163,7 +164,7 @@ def _resolve_aliases(node: exp.Select) -> None:
     aliases = {e.alias.lower(): (i, e.this) for i, e in enumerate(node.expressions, 1) if isinstance(e, exp.Alias)}
     starred = any(e.find(exp.Star) for e in node.expressions if not isinstance(e, exp.Alias))
     group = node.args.get("group")
-    items = [i for holder in [group, *(group.args.get("rollup") or [])] for i in holder.expressions] if group else []
+    items = [i for item in (group.expressions if group else []) for i in (item.expressions if isinstance(item, exp.Rollup) else [item])]
     for item in items:
         if isinstance(item, exp.Column) and not item.table and item.name.lower() in aliases:
             position, meant = aliases[item.name.lower()]

@@ -3,16 +3,83 @@
 Read by `checking`, by the tests, which hold every entry against DuckDB, and by docs/sql.md's test. Imports nothing heavy.
 """
 
-SYNTAX = frozenset(
-    """
-    Select From Where Join Group Rollup Having Qualify Order Ordered Limit Offset With CTE Subquery Union Except Intersect
-    Table TableAlias Identifier Column Dot Star Alias Literal RawString Boolean Null Parameter Var Paren
-    And Or Not EQ NEQ GT GTE LT LTE Is NullSafeEQ NullSafeNEQ Between In Exists Like
-    Add Sub Mul Div Neg DPipe Case If Cast TryCast DataType Extract AtTimeZone Interval
-    Array Bracket Unnest Window WindowSpec Distinct IgnoreNulls Anonymous
-    """.split()
-)
-"""Names of sqlglot's node classes."""
+_QUERY = "with_ this expression distinct order limit offset"
+SYNTAX: dict[str, frozenset[str]] = {
+    kind: frozenset(parts.split())
+    for kind, parts in {
+        "Add": "this expression",
+        "Alias": "this alias",
+        "And": "this expression",
+        "Anonymous": "this expressions",
+        "Array": "expressions struct_name_inheritance",
+        "AtTimeZone": "this zone",
+        "Between": "this low high",
+        "Boolean": "this",
+        "Bracket": "this expressions offset safe",
+        "CTE": "this alias",
+        "Case": "this ifs default",
+        "Cast": "this to",
+        "Column": "this table db",
+        "DPipe": "this expression safe",
+        "DataType": "this expressions nested",
+        "Distinct": "expressions",
+        "Div": "this expression",
+        "Dot": "this expression",
+        "EQ": "this expression",
+        "Except": _QUERY,
+        "Exists": "this",
+        "Extract": "this expression",
+        "From": "this",
+        "GT": "this expression",
+        "GTE": "this expression",
+        "Group": "expressions",
+        "Having": "this",
+        "Identifier": "this quoted",
+        "If": "this true false",
+        "IgnoreNulls": "this",
+        "In": "this expressions query unnest",
+        "Intersect": _QUERY,
+        "Interval": "this unit",
+        "Is": "this expression",
+        "Join": "this on using side kind",
+        "LT": "this expression",
+        "LTE": "this expression",
+        "Like": "this expression negate",
+        "Limit": "this expression",
+        "Literal": "this is_string",
+        "Mul": "this expression",
+        "NEQ": "this expression",
+        "Neg": "this",
+        "Not": "this",
+        "Null": "",
+        "NullSafeEQ": "this expression",
+        "NullSafeNEQ": "this expression",
+        "Offset": "expression",
+        "Or": "this expression",
+        "Order": "this expressions",
+        "Ordered": "this desc nulls_first",
+        "Parameter": "this",
+        "Paren": "this",
+        "Qualify": "this",
+        "RawString": "this",
+        "Rollup": "expressions",
+        "Select": "with_ kind distinct expressions from_ joins where group having qualify windows order limit offset",
+        "Star": "except_ replace",
+        "Sub": "this expression",
+        "Subquery": "this alias order limit offset",
+        "Table": "this db catalog alias",
+        "TableAlias": "this columns",
+        "TryCast": "this to safe",
+        "Union": _QUERY,
+        "Unnest": "expressions alias offset explode_array",
+        "Var": "this",
+        "Where": "this",
+        "Window": "this alias partition_by order spec over",
+        "WindowSpec": "kind start start_side end end_side",
+        "With": "expressions",
+    }.items()
+}
+"""Names of sqlglot's node classes, and which of their parts are understood: a node with another part is refused."""
 
 TYPES = {
     "BIGINT": "int64",
@@ -210,6 +277,7 @@ REASONS = {
     "CurrentTimestamp": _TODAY,
     "HavingMax": "use MAX_BY or MIN_BY",
     "SafeFunc": "use SAFE_CAST, SAFE_DIVIDE, SAFE_OFFSET or a condition",
+    "Placeholder": "use a named parameter, @name",
     "Tuple": "compare the columns one by one, or use EXISTS",
 }
 """Why a construct is refused, or what to use instead."""
@@ -222,6 +290,7 @@ NAMES = {
     "CurrentTimestamp": "CURRENT_TIMESTAMP",
     "HavingMax": "HAVING MAX or MIN inside an aggregate",
     "HexString": "hexadecimal literal",
+    "Placeholder": "?",
     "SafeFunc": "SAFE. prefix",
     "Struct": "STRUCT<...> with types",
     "TableSample": "TABLESAMPLE",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sqlglot import exp
+from sqlglot.errors import ErrorLevel, UnsupportedError
 
 from waze_data_tfx.data.sql import checking, rewriting, tables
 from waze_data_tfx.data.sql.grammar import PlainBigQuery, line, parse
@@ -21,7 +22,10 @@ def translate(text: str, *, file: Path) -> Translated:
     problems = sorted({*found, *refused})
     if problems:
         raise ConfigError([_message(file, where, what) for where, what in problems])
-    sql = tree.sql("duckdb", identify=True, normalize_functions=False)
+    try:
+        sql = tree.sql("duckdb", identify=True, normalize_functions=False, unsupported_level=ErrorLevel.RAISE)
+    except UnsupportedError as error:
+        raise ConfigError([_message(file, line(tree), f"query: {error}")]) from error
     return Translated(sql=sql, tables=names, parameters=tables.parameters(text, dialect=PlainBigQuery))
 
 
