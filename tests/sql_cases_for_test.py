@@ -65,6 +65,7 @@ SCALARS = [
     ("LN(0)", ERROR),  # docs
     ("LOG(100.0, 10.0)", 2.0),  # docs
     ("LOG(1)", 0.0),
+    ("SAFE_CAST('3' AS INT64)", 3),
     ("LOG10(100.0)", 2.0),  # docs
     ("LOG10(0)", ERROR),
     ("EXP(0.0)", 1.0),
@@ -302,7 +303,10 @@ SCALARS = [
     ("FORMAT_DATE('%Y%m%d', DATE '2008-12-25')", "20081225"),
     ("FORMAT_DATE('%b %d, %Y', DATE '2008-12-25')", "Dec 25, 2008"),
     ("FORMAT_DATE('%x', DATE '2008-12-25')", ERROR),
-    ("FORMAT_DATE('%A %a %B %y %j %u %w %U %W %V %G %F %%', DATE '2024-01-07')", "Sunday Sun January 24 007 7 0 01 01 01 2024 2024-01-07 %"),
+    (
+        "FORMAT_DATE('%A %a %B %y %j %u %w %U %W %V %G %F %%', DATE '2024-01-07')",
+        "Sunday Sun January 24 007 7 0 01 01 01 2024 2024-01-07 %",
+    ),
     ("PARSE_DATE('%Y%m%d', '20081225')", date(2008, 12, 25)),  # docs
     ("PARSE_DATE('%F', '2000-12-30')", date(2000, 12, 30)),  # docs
     ("PARSE_DATE('%m/%d/%y', '12/30/99')", date(1999, 12, 30)),
@@ -387,7 +391,8 @@ QUERIES = {
     "nulls_last_down": (T + "SELECT k FROM t ORDER BY x DESC", [(2,), (4,), (1,), (3,)]),
     "limit": (T + "SELECT k FROM t ORDER BY k LIMIT 2 OFFSET 1", [(2,), (3,)]),
     "group": (
-        T + "SELECT g, COUNT(*) AS n, COUNT(x) AS m, SUM(x) AS s, AVG(x) AS a, MIN(x) AS lo, MAX(x) AS hi FROM t GROUP BY g ORDER BY g",
+        T
+        + "SELECT g, COUNT(*) AS n, COUNT(x) AS m, SUM(x) AS s, AVG(x) AS a, MIN(x) AS lo, MAX(x) AS hi FROM t GROUP BY g ORDER BY g",
         [("a", 2, 2, 40, 20.0, 10, 30), ("b", 2, 1, 20, 20.0, 20, 20)],
     ),
     "having": (T + "SELECT g, SUM(x) AS s FROM t GROUP BY g HAVING s > 20", [("a", 40)]),
@@ -421,7 +426,10 @@ QUERIES = {
         T + "SELECT g, ARRAY_AGG(x IGNORE NULLS ORDER BY k DESC LIMIT 1) AS l FROM t GROUP BY g ORDER BY g",
         [("a", [30]), ("b", [20])],
     ),
-    "array_agg_plain": (T + "SELECT ARRAY_AGG(k ORDER BY x) AS l, ARRAY_AGG(DISTINCT g ORDER BY g) AS d FROM t", [([3, 1, 4, 2], ["a", "b"])]),
+    "array_agg_plain": (
+        T + "SELECT ARRAY_AGG(k ORDER BY x) AS l, ARRAY_AGG(DISTINCT g ORDER BY g) AS d FROM t",
+        [([3, 1, 4, 2], ["a", "b"])],
+    ),
     "array_agg_structs": (
         T + "SELECT ARRAY_AGG(STRUCT(k, x AS y) ORDER BY k LIMIT 2) AS l FROM t",
         [([{"k": 1, "y": 10}, {"k": 2, "y": 30}],)],
@@ -447,19 +455,34 @@ QUERIES = {
         " PERCENT_RANK() OVER (ORDER BY x) AS d, CUME_DIST() OVER (ORDER BY x) AS e FROM UNNEST([5, 5, 7]) AS x ORDER BY x, c",
         [(5, 1, 1, 1, 0.0, 2 / 3), (5, 1, 1, 1, 0.0, 2 / 3), (7, 3, 2, 2, 1.0, 1.0)],
     ),
-    "window_nulls": (T + "SELECT k, ROW_NUMBER() OVER (ORDER BY x DESC) AS a FROM t ORDER BY k", [(1, 3), (2, 1), (3, 4), (4, 2)]),
+    "window_nulls": (
+        T + "SELECT k, ROW_NUMBER() OVER (ORDER BY x DESC) AS a FROM t ORDER BY k",
+        [(1, 3), (2, 1), (3, 4), (4, 2)],
+    ),
     "window_range": (
         T + "SELECT k, SUM(k) OVER (ORDER BY k RANGE BETWEEN 2 PRECEDING AND 1 PRECEDING) AS a FROM t ORDER BY k",
         [(1, None), (2, 1), (3, 3), (4, 5)],
     ),
-    "window_named": (T + "SELECT k, MAX(x) OVER w AS a FROM t WINDOW w AS (PARTITION BY g) ORDER BY k", [(1, 30), (2, 30), (3, 20), (4, 20)]),
+    "window_named": (
+        T + "SELECT k, MAX(x) OVER w AS a FROM t WINDOW w AS (PARTITION BY g) ORDER BY k",
+        [(1, 30), (2, 30), (3, 20), (4, 20)],
+    ),
     "percentiles": (
         "SELECT DISTINCT PERCENTILE_CONT(x, 0.5) OVER () AS a, PERCENTILE_DISC(x, 0.5) OVER () AS b FROM UNNEST([0, 3, NULL, 1, 2]) AS x",
         [(1.5, 1)],  # docs: Navigation functions
     ),
-    "qualify": (T + "SELECT k FROM t WHERE k > 0 QUALIFY ROW_NUMBER() OVER (PARTITION BY g ORDER BY k DESC) = 1 ORDER BY k", [(2,), (4,)]),
-    "qualify_alias": (T + "SELECT k, RANK() OVER (PARTITION BY g ORDER BY k) AS r FROM t WHERE TRUE QUALIFY r = 1 ORDER BY k", [(1, 1), (3, 1)]),
-    "imputation": (T + "SELECT k, COALESCE(x, AVG(x) OVER (PARTITION BY g)) AS x FROM t ORDER BY k", [(1, 10.0), (2, 30.0), (3, 20.0), (4, 20.0)]),
+    "qualify": (
+        T + "SELECT k FROM t WHERE k > 0 QUALIFY ROW_NUMBER() OVER (PARTITION BY g ORDER BY k DESC) = 1 ORDER BY k",
+        [(2,), (4,)],
+    ),
+    "qualify_alias": (
+        T + "SELECT k, RANK() OVER (PARTITION BY g ORDER BY k) AS r FROM t WHERE TRUE QUALIFY r = 1 ORDER BY k",
+        [(1, 1), (3, 1)],
+    ),
+    "imputation": (
+        T + "SELECT k, COALESCE(x, AVG(x) OVER (PARTITION BY g)) AS x FROM t ORDER BY k",
+        [(1, 10.0), (2, 30.0), (3, 20.0), (4, 20.0)],
+    ),
     "union_all": ("SELECT 1 AS a FROM UNNEST([0]) AS z UNION ALL SELECT 1 FROM UNNEST([0]) AS z", [(1,), (1,)]),
     "union_distinct": ("SELECT 1 AS a FROM UNNEST([0]) AS z UNION DISTINCT SELECT 1 FROM UNNEST([0]) AS z", [(1,)]),
     "except": (T + "SELECT k FROM t EXCEPT DISTINCT SELECT 1 FROM t ORDER BY k", [(2,), (3,), (4,)]),
@@ -505,6 +528,9 @@ QUERIES = {
         [(1, [2, 4])],
     ),
     "struct_field": ("SELECT s.a.b FROM (SELECT STRUCT(STRUCT(5 AS b) AS a) AS s)", [(5,)]),
-    "numeric": ("SELECT SUM(x) AS s, MAX(x) AS m FROM UNNEST([NUMERIC '1.1', NUMERIC '2.2']) AS x", [(Decimal("3.3"), Decimal("2.2"))]),
+    "numeric": (
+        "SELECT SUM(x) AS s, MAX(x) AS m FROM UNNEST([NUMERIC '1.1', NUMERIC '2.2']) AS x",
+        [(Decimal("3.3"), Decimal("2.2"))],
+    ),
 }
 """name: (query, rows)."""

@@ -118,7 +118,7 @@ def _struct(_name: str, args: list[exp.Expr]) -> exp.Expr:
     fields = []
     for arg in args:
         name = arg.alias if isinstance(arg, exp.Alias) else arg.name if isinstance(arg, exp.Column | exp.Dot) else ""
-        if not name or isinstance(arg, exp.Column) and isinstance(arg.this, exp.Star):
+        if not name or (isinstance(arg, exp.Column) and isinstance(arg.this, exp.Star)):
             raise Refused("STRUCT", "expected a name for every field: STRUCT(x AS name)", received=arg.sql("bigquery"))
         value = arg.this if isinstance(arg, exp.Alias) else arg
         fields.append(exp.PropertyEQ(this=text(name), expression=value.copy()))

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from waze_data_tfx.data.sql import tables
 from waze_data_tfx.data.sql.grammar import line
-from waze_data_tfx.data.sql.supported import FUNCTIONS, NAMES, REASONS, SYNTAX, TYPES, WINDOW, AGGREGATE
+from waze_data_tfx.data.sql.supported import AGGREGATE, FUNCTIONS, NAMES, REASONS, SYNTAX, TYPES, WINDOW
 from waze_data_tfx.errors import did_you_mean
 
 PSEUDO = ("_TABLE_", "_PARTITION", "_FILE_", "_CHANGE_")
@@ -55,7 +55,9 @@ def _parts(node: exp.Expr, kind: str) -> str:
     for name in present:
         parts = node.args[name] if isinstance(node.args[name], list) else [node.args[name]]
         if not any(isinstance(part, exp.Expr) and type(part).__name__ not in SYNTAX for part in parts):
-            return _refused(NAMES.get(kind, kind.upper()), f"with {name.strip('_').upper()} is not on the tested list", _received(node))
+            return _refused(
+                NAMES.get(kind, kind.upper()), f"with {name.strip('_').upper()} is not on the tested list", _received(node)
+            )
     return ""
 
 
@@ -95,8 +97,8 @@ def _column(node: exp.Expr) -> str:
 
 
 def _parameter(node: exp.Expr) -> str:
-    outer = isinstance(node.parent, exp.Parameter) or isinstance(node.this, exp.Parameter)
-    return _refused("@@", "a system variable is not on the tested list", _received(node)) if outer else ""
+    system = isinstance(node.this, exp.Parameter)
+    return _refused("@@", "a system variable is not on the tested list", _received(node)) if system else ""
 
 
 def _join(node: exp.Expr) -> str:

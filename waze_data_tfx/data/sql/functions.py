@@ -49,7 +49,14 @@ def _guard(kind: str, target: str) -> str:
 
 
 _CLOCK = "microsecond millisecond second minute hour"
-_MICROSECONDS = {"microsecond": 1, "millisecond": 10**3, "second": 10**6, "minute": 6 * 10**7, "hour": 36 * 10**8, "day": 864 * 10**8}
+_MICROSECONDS = {
+    "microsecond": 1,
+    "millisecond": 10**3,
+    "second": 10**6,
+    "minute": 6 * 10**7,
+    "hour": 36 * 10**8,
+    "day": 864 * 10**8,
+}
 
 MACROS: tuple[str, ...] = (
     # types
@@ -136,10 +143,7 @@ MACROS: tuple[str, ...] = (
     """bq_range_bucket(x, bounds) AS CASE WHEN x IS NULL OR bounds IS NULL THEN NULL
         ELSE CAST(len(list_filter(bounds, lambda bound: bound <= x)) AS BIGINT) END""",
     # text
-    *(
-        f"bq_{side}trim(x) AS {side}trim(x, {_SPACES}), (x, characters) AS {side}trim(x, characters)"
-        for side in ("", "l", "r")
-    ),
+    *(f"bq_{side}trim(x) AS {side}trim(x, {_SPACES}), (x, characters) AS {side}trim(x, characters)" for side in ("", "l", "r")),
     """bq_substr(x, p) AS substr(x, CASE WHEN p = 0 OR p < -length(x) THEN 1 ELSE p END),
         (x, p, n) AS CASE WHEN n < 0 THEN error('SUBSTR: the length is negative')
         ELSE substr(x, CASE WHEN p = 0 OR p < -length(x) THEN 1 ELSE p END, n) END""",
@@ -201,9 +205,7 @@ MACROS: tuple[str, ...] = (
     "bq_timestamp_trunc_week(x, first, zone) AS timezone(zone, bq_datetime_trunc_week(timezone(zone, bq_a_timestamp(x)), first))",
     "bq_date_diff_day(a, b) AS bq_a_date(a) - bq_a_date(b)",
     "bq_date_diff_week(a, b, first) AS (bq_week_start(bq_a_date(a), first) - bq_week_start(bq_a_date(b), first)) // 7",
-    *(
-        f"bq_date_diff_{unit}(a, b) AS date_diff('{unit}', bq_a_date(b), bq_a_date(a))" for unit in ("month", "quarter", "year")
-    ),
+    *(f"bq_date_diff_{unit}(a, b) AS date_diff('{unit}', bq_a_date(b), bq_a_date(a))" for unit in ("month", "quarter", "year")),
     "bq_date_diff_isoyear(a, b) AS isoyear(bq_a_date(a)) - isoyear(bq_a_date(b))",
     *(
         f"bq_datetime_diff_{unit}(a, b) AS date_diff('{unit}', bq_a_datetime(b), bq_a_datetime(a))"
@@ -247,12 +249,16 @@ MACROS: tuple[str, ...] = (
 
 def register(connection: Any) -> None:
     """Set what BigQuery always has (UTC, an error for n // 0) and create the macros and FARM_FINGERPRINT, for this connection only."""
-    connection.execute("SET TimeZone = 'UTC'; SET error_on_division_by_zero = true; SET ieee_floating_point_ops = true").fetchall()
+    connection.execute(
+        "SET TimeZone = 'UTC'; SET error_on_division_by_zero = true; SET ieee_floating_point_ops = true"
+    ).fetchall()
     for name, function, kind, later in (
         ("bq_farm_fingerprint_text", fingerprints, "VARCHAR", False),
         ("bq_farm_fingerprint_bytes", fingerprints_of_bytes, "BLOB", True),  # TensorFlow is not imported to plan a query
     ):
-        registered = connection.execute("SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [name]).fetchall()[0][0]
+        registered = connection.execute("SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [name]).fetchall()[0][
+            0
+        ]
         if not registered:
             connection.create_function(name, function, [kind], "BIGINT", type="arrow", side_effects=later)
     connection.execute(";".join(f"CREATE OR REPLACE TEMP MACRO {macro}" for macro in MACROS)).fetchall()

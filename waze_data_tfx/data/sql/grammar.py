@@ -23,6 +23,12 @@ class _Parser(BigQueryParser):
     FUNCTIONS: Any = {}
     FUNCTION_PARSERS: Any = {name: parse for name, parse in BigQueryParser.FUNCTION_PARSERS.items() if name in KEPT}
 
+    def expression(self, *args: Any, **kwargs: Any) -> Any:
+        """Note the line of what sqlglot gives no position, such as a parameter."""
+        made = super().expression(*args, **kwargs)
+        made.meta.setdefault("read_on", self._prev.line)
+        return made
+
 
 class PlainBigQuery(BigQuery):
     """BigQuery's grammar in which every function call is only a name and arguments."""
@@ -51,7 +57,9 @@ def parse(text: str, *, file: Path, dialect: Any) -> exp.Query:
     if not isinstance(tree, exp.Query):
         name = tree.this if isinstance(tree, exp.Command) else tree.key.upper()
         raise ConfigError(
-            [f"{file}:{line(tree)}: {name}: expected one SELECT or WITH ... SELECT; received another statement; a query only reads"]
+            [
+                f"{file}:{line(tree)}: {name}: expected one SELECT or WITH ... SELECT; received another statement; a query only reads"
+            ]
         )
     return tree
 
@@ -62,6 +70,7 @@ def line(node: exp.Expr) -> int:
     while here is not None:
         own = here.meta.get("line")
         lines = [own] if own else [n.meta["line"] for n in here.walk() if n.meta.get("line")]
+        lines = lines or [n.meta["read_on"] for n in here.walk() if n.meta.get("read_on")]
         if lines:
             return int(min(lines))
         here = here.parent

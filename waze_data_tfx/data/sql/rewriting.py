@@ -156,7 +156,9 @@ def _check_star(node: exp.Select) -> None:
         qualified = isinstance(star, exp.Column) and isinstance(star.this, exp.Star)
         bare = isinstance(star, exp.Star) or (isinstance(star, exp.Dot) and isinstance(star.expression, exp.Star))
         if (bare and unnested) or (qualified and (star.table.lower() in unnested or star.args.get("db"))):
-            raise Refused("*", "over UNNEST or a STRUCT is not on the tested list; name the columns", received=star.sql("bigquery"))
+            raise Refused(
+                "*", "over UNNEST or a STRUCT is not on the tested list; name the columns", received=star.sql("bigquery")
+            )
 
 
 def _resolve_aliases(node: exp.Select) -> None:
@@ -164,7 +166,9 @@ def _resolve_aliases(node: exp.Select) -> None:
     aliases = {e.alias.lower(): (i, e.this) for i, e in enumerate(node.expressions, 1) if isinstance(e, exp.Alias)}
     starred = any(e.find(exp.Star) for e in node.expressions if not isinstance(e, exp.Alias))
     group = node.args.get("group")
-    items = [i for item in (group.expressions if group else []) for i in (item.expressions if isinstance(item, exp.Rollup) else [item])]
+    items = [
+        i for item in (group.expressions if group else []) for i in (item.expressions if isinstance(item, exp.Rollup) else [item])
+    ]
     for item in items:
         if isinstance(item, exp.Column) and not item.table and item.name.lower() in aliases:
             position, meant = aliases[item.name.lower()]

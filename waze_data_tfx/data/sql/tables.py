@@ -39,7 +39,10 @@ def problems(tree: exp.Query) -> Iterator[tuple[int, str]]:
         if not isinstance(table.this, exp.Identifier | exp.Dot) or not full:
             yield line(table), f"table function: not on the tested list; received {table.this.sql('bigquery')}"
         elif "*" in full:
-            yield line(table), f"wildcard table: a run must be repeatable, and tables come and go; received {full}; name one table"
+            yield (
+                line(table),
+                f"wildcard table: a run must be repeatable, and tables come and go; received {full}; name one table",
+            )
         elif "INFORMATION_SCHEMA" in full.upper():
             yield line(table), f"INFORMATION_SCHEMA: describes BigQuery, not data; received {full}"
         elif "$" in full or "@" in full:

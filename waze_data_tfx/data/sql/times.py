@@ -58,7 +58,9 @@ def truncated(name: str, args: list[exp.Expr]) -> exp.Expr:
     part, first = _part(name, args[1], TRUNCATED[kind])
     zone = [args[2] if len(args) > 2 else text("UTC")] if kind == "TIMESTAMP" else []
     if len(args) > 2 and part.upper() in CLOCK:
-        raise Refused(name, f"{part.upper()} with a time zone is not on the tested list; truncate to DAY or longer, or leave the zone out")
+        raise Refused(
+            name, f"{part.upper()} with a time zone is not on the tested list; truncate to DAY or longer, or leave the zone out"
+        )
     return call(f"bq_{kind.lower()}_trunc_{part}", _value(kind, args[0]), *first, *zone)
 
 
@@ -158,7 +160,9 @@ def _part(name: str, node: exp.Expr, known: tuple[str, ...]) -> tuple[str, list[
     part = "WEEK" if isinstance(node, exp.WeekStart) else node.name.upper()
     day = inner[0].name.upper() if inner else "SUNDAY"
     if part not in known or (inner and (part != "WEEK" or day not in DAYS)):
-        raise Refused(name, f"expected a part of {', '.join(known)}", received=f"{node.sql('bigquery')}{did_you_mean(part, known)}")
+        raise Refused(
+            name, f"expected a part of {', '.join(known)}", received=f"{node.sql('bigquery')}{did_you_mean(part, known)}"
+        )
     if part == "ISOWEEK" and name != "EXTRACT":
         return "week", [exp.Literal.number(1)]
     return part.lower(), [exp.Literal.number(DAYS.index(day))] if part == "WEEK" else []

@@ -47,7 +47,9 @@ def read_override(text: str, *, file: Path) -> Translated:
 def references(text: str, *, file: Path) -> Translated:
     """See the package's `references`."""
     tree = parse(text, file=file, dialect=PlainBigQuery)
-    return Translated(sql=text, tables=tables.names(tables.tables(tree)), parameters=tables.parameters(text, dialect=PlainBigQuery))
+    return Translated(
+        sql=text, tables=tables.names(tables.tables(tree)), parameters=tables.parameters(text, dialect=PlainBigQuery)
+    )
 
 
 def _rewritten(tree: exp.Query) -> tuple[exp.Query, list[tuple[int, str]]]:
