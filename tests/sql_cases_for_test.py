@@ -1,7 +1,7 @@
 """What the translated SQL has to answer: (BigQuery SQL, rows), each worked by hand.
 
-Values marked `docs:` are those of the examples in BigQuery's reference, on the page named. Read by tests/data/sql/, which runs every
-case on DuckDB, and as a second opinion on bqemulator.
+Values marked `docs` are those of the examples in BigQuery's reference, quoted from memory, on the page named last above. Read by
+tests/data/sql/, which runs every case on DuckDB, and as a second opinion on bqemulator.
 """
 
 from datetime import UTC, date, datetime
@@ -384,15 +384,16 @@ SCALARS = [
 ]
 """(expression, its value) over one row."""
 
-T = "WITH t AS (SELECT 1 AS k, 'a' AS g, 10 AS x UNION ALL SELECT 2, 'a', 30 UNION ALL SELECT 3, 'b', NULL UNION ALL SELECT 4, 'b', 20) "
+T = """WITH t AS (SELECT 1 AS k, 'a' AS g, 10 AS x UNION ALL SELECT 2, 'a', 30 UNION ALL SELECT 3, 'b', NULL
+    UNION ALL SELECT 4, 'b', 20) """
 
 QUERIES = {
     "nulls_first": (T + "SELECT k FROM t ORDER BY x, k", [(3,), (1,), (4,), (2,)]),
     "nulls_last_down": (T + "SELECT k FROM t ORDER BY x DESC", [(2,), (4,), (1,), (3,)]),
     "limit": (T + "SELECT k FROM t ORDER BY k LIMIT 2 OFFSET 1", [(2,), (3,)]),
     "group": (
-        T
-        + "SELECT g, COUNT(*) AS n, COUNT(x) AS m, SUM(x) AS s, AVG(x) AS a, MIN(x) AS lo, MAX(x) AS hi FROM t GROUP BY g ORDER BY g",
+        T + "SELECT g, COUNT(*) AS n, COUNT(x) AS m, SUM(x) AS s, AVG(x) AS a, MIN(x) AS lo, MAX(x) AS hi FROM t GROUP BY g"
+        " ORDER BY 1",
         [("a", 2, 2, 40, 20.0, 10, 30), ("b", 2, 1, 20, 20.0, 20, 20)],
     ),
     "having": (T + "SELECT g, SUM(x) AS s FROM t GROUP BY g HAVING s > 20", [("a", 40)]),
@@ -400,6 +401,9 @@ QUERIES = {
         "WITH t AS (SELECT 'X' AS name UNION ALL SELECT 'x') SELECT LOWER(name) AS name, COUNT(*) AS n FROM t GROUP BY name",
         [("x", 2)],
     ),
+    "alias_in_order": (T + "SELECT -k AS k FROM t WHERE k < 3 ORDER BY k", [(-2,), (-1,)]),
+    "alias_inside_order": (T + "SELECT -k AS k FROM t WHERE k < 3 ORDER BY k + 0", [(-2,), (-1,)]),
+    "alias_beside_column": (T + "SELECT UPPER(g) AS g, CONCAT(g, '!') AS h FROM t WHERE k = 1", [("A", "a!")]),
     "alias_in_having": (T + "SELECT g, SUM(x) AS x FROM t GROUP BY g HAVING x > 20", [("a", 40)]),
     "rollup": (
         T + "SELECT g, SUM(x) AS s FROM t GROUP BY ROLLUP(g) ORDER BY g",
@@ -468,7 +472,8 @@ QUERIES = {
         [(1, 30), (2, 30), (3, 20), (4, 20)],
     ),
     "percentiles": (
-        "SELECT DISTINCT PERCENTILE_CONT(x, 0.5) OVER () AS a, PERCENTILE_DISC(x, 0.5) OVER () AS b FROM UNNEST([0, 3, NULL, 1, 2]) AS x",
+        "SELECT DISTINCT PERCENTILE_CONT(x, 0.5) OVER () AS a, PERCENTILE_DISC(x, 0.5) OVER () AS b"
+        " FROM UNNEST([0, 3, NULL, 1, 2]) AS x",
         [(1.5, 1)],  # docs: Navigation functions
     ),
     "qualify": (
@@ -503,8 +508,8 @@ QUERIES = {
     "exists": (T + "SELECT k FROM t WHERE NOT EXISTS (SELECT 1 FROM t AS u WHERE u.k > t.k)", [(4,)]),
     "scalar_subquery": (T + "SELECT k FROM t WHERE x = (SELECT MAX(x) FROM t)", [(2,)]),
     "unnest_cross": (
-        "WITH t AS (SELECT 1 AS k, ['a', 'b'] AS l UNION ALL SELECT 2, []) SELECT k, v, place FROM t, UNNEST(t.l) AS v WITH OFFSET AS place"
-        " ORDER BY k, place",
+        "WITH t AS (SELECT 1 AS k, ['a', 'b'] AS l UNION ALL SELECT 2, []) SELECT k, v, place FROM t,"
+        " UNNEST(t.l) AS v WITH OFFSET AS place ORDER BY k, place",
         [(1, "a", 0), (1, "b", 1)],
     ),
     "unnest_left": (
@@ -512,7 +517,8 @@ QUERIES = {
         [(1, "a"), (2, None)],
     ),
     "unnest_left_offset": (
-        "WITH t AS (SELECT 1 AS k, ['a'] AS l UNION ALL SELECT 2, []) SELECT k, v, o FROM t LEFT JOIN UNNEST(t.l) AS v WITH OFFSET AS o ORDER BY k",
+        "WITH t AS (SELECT 1 AS k, ['a'] AS l UNION ALL SELECT 2, []) SELECT k, v, o FROM t"
+        " LEFT JOIN UNNEST(t.l) AS v WITH OFFSET AS o ORDER BY k",
         [(1, "a", 0), (2, None, None)],
     ),
     "unnest_structs": (

@@ -52,7 +52,7 @@ DIFFERS = {
         "CAST('t' AS BOOL)",
         "CONCAT('a', 2.0)",
     ],
-    "DuckDB's text functions: only spaces trimmed, other meaning of positions before the first and of negative lengths, no escape in LIKE": [
+    "DuckDB's text functions: only spaces trimmed, positions before the first, negative lengths, no escape in LIKE": [
         "TRIM(' \\t a b \\n')",
         "SUBSTR('apple', 0, 2)",
         "SUBSTR('apple', -10, 2)",

@@ -51,9 +51,10 @@ def sunday_week(day):
 def test_date_parts_are_pythons_on_every_day_of_nine_years(engine):
     first, n = date(2016, 1, 1), 366 * 9
     found = engine.execute(
-        """SELECT d, bq_extract_week(d, 0), bq_extract_week(d, 1), bq_extract_isoweek(d), bq_extract_isoyear(d), bq_extract_dayofweek(d),
-        bq_date_trunc_week(d, 0), bq_date_trunc_week(d, 4), bq_date_trunc_isoyear(d), bq_date_diff_week(d, DATE '2016-02-29', 0),
-        strftime(d, '%U') FROM (SELECT DATE '2016-01-01' + CAST(i AS INTEGER) AS d FROM range(?) AS r(i)) ORDER BY d""",
+        """SELECT d, bq_extract_week(d, 0), bq_extract_week(d, 1), bq_extract_isoweek(d), bq_extract_isoyear(d),
+        bq_extract_dayofweek(d), bq_date_trunc_week(d, 0), bq_date_trunc_week(d, 4), bq_date_trunc_isoyear(d),
+        bq_date_diff_week(d, DATE '2016-02-29', 0), strftime(d, '%U')
+        FROM (SELECT DATE '2016-01-01' + CAST(i AS INTEGER) AS d FROM range(?) AS r(i)) ORDER BY d""",
         [n],
     ).fetchall()
     start = date(2016, 2, 28)  # the Sunday before 2016-02-29
@@ -96,5 +97,5 @@ def test_numbers_as_text_are_written_with_15_or_17_digits(engine):
 
 def test_numeric_is_refused_where_duckdb_would_answer_in_another_type(engine):
     for expression in ("bq_divide(x, 2)", "bq_round(x)", "bq_times(x, x)", "bq_div(x, 2)"):
-        with pytest.raises(duckdb.Error, match="FLOAT64|INT64"):
+        with pytest.raises(duckdb.Error, match=r"FLOAT64|INT64"):
             engine.execute(f"SELECT {expression} FROM (SELECT 1.5::DECIMAL(38, 9) AS x)").fetchall()

@@ -74,7 +74,8 @@ def test_tables_and_parameters_are_named_in_their_order():
     text = """
         WITH recent AS (SELECT * FROM `my-project.taxi.trips` WHERE DATE(started_at) > @since)
         SELECT r.id, z.name FROM recent AS r JOIN other-project.geo.zones AS z ON r.id = z.id
-        WHERE r.fare > @least AND DATE(r.started_at) <= @until AND DATE(r.started_at) > @since AND z.id IN (SELECT id FROM geo.zones)
+        WHERE r.fare > @least AND DATE(r.started_at) <= @until AND DATE(r.started_at) > @since
+        AND z.id IN (SELECT id FROM geo.zones)
     """
     translated = sql.translate(text, file=FILE)
     assert translated.tables == ("my-project.taxi.trips", "other-project.geo.zones", "geo.zones")

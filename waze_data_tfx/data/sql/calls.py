@@ -184,7 +184,7 @@ def _share(name: str, node: exp.Expr) -> exp.Expr:
     return _double(float(node.this))
 
 
-def _double(value: float) -> exp.Literal:
+def _double(value: float) -> exp.Expr:
     return exp.Literal.number(f"{value!r}e0" if "e" not in repr(value) else repr(value))
 
 

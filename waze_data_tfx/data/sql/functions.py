@@ -1,15 +1,15 @@
 """BigQuery's functions in DuckDB: macros, which DuckDB writes into the query that calls them, and FARM_FINGERPRINT.
 
 `register` is called on every connection that runs translated SQL. `typeof` is known when a query is bound, so that a choice by
-type costs nothing per row; what a type has no right answer for is an error, never another answer. Source of what each does:
-BigQuery's reference, pages "Mathematical functions", "String functions", "Date functions", "Timestamp functions", "Conversion rules".
+type costs nothing per row; what a type has no right answer for is an error, never another answer. What each does is said in
+BigQuery's reference: "Mathematical functions", "String functions", "Date functions", "Timestamp functions", "Conversion rules".
 """
 
 from typing import Any
 
-_SPACES = r"""concat(' ', chr(9), chr(10), chr(11), chr(12), chr(13), chr(133), chr(160), chr(5760), chr(8192), chr(8193), chr(8194),
-    chr(8195), chr(8196), chr(8197), chr(8198), chr(8199), chr(8200), chr(8201), chr(8202), chr(8232), chr(8233), chr(8239),
-    chr(8287), chr(12288))"""
+_SPACES = r"""concat(' ', chr(9), chr(10), chr(11), chr(12), chr(13), chr(133), chr(160), chr(5760), chr(8192), chr(8193),
+    chr(8194), chr(8195), chr(8196), chr(8197), chr(8198), chr(8199), chr(8200), chr(8201), chr(8202), chr(8232), chr(8233),
+    chr(8239), chr(8287), chr(12288))"""
 _DAY = r"\d{4}-\d{1,2}-\d{1,2}"
 _TIME = r"([ Tt]\d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,6})?)?"
 _ZONE = r"( ?([Zz]|UTC|[+-]\d{1,2}(:\d{2})?)| [A-Za-z_]+/[A-Za-z_/]+)?"
@@ -26,9 +26,9 @@ def _converted(name: str, target: str, *, shape: str) -> list[str]:
     return [
         f"""bq_{name}(x) AS CASE WHEN typeof(x) <> 'VARCHAR' OR regexp_full_match({text}, '{shape}') THEN CAST(x AS {target})
             ELSE error('Invalid {name}: ''' || {text} || '''; expected YYYY-MM-DD and what {name} takes after it') END""",
-        f"""bq_safe_{name}(x) AS CASE WHEN typeof(x) <> 'VARCHAR' OR regexp_full_match({text}, '{shape}') THEN TRY_CAST(x AS {target})
-            WHEN regexp_matches({text}, '^\\s*\\d+-\\d') THEN error('SAFE_CAST to {name}: this form of text is not supported locally: '
-            || {text}) END""",
+        f"""bq_safe_{name}(x) AS CASE WHEN typeof(x) <> 'VARCHAR' OR regexp_full_match({text}, '{shape}')
+            THEN TRY_CAST(x AS {target}) WHEN regexp_matches({text}, '^\\s*\\d+-\\d')
+            THEN error('SAFE_CAST to {name}: this form of text is not supported locally: ' || {text}) END""",
     ]
 
 
@@ -82,7 +82,8 @@ MACROS: tuple[str, ...] = (
         THEN error('cannot be cast to STRING locally: ' || typeof(x)) ELSE CAST(x AS VARCHAR) END""",
     "bq_safe_string(x) AS bq_string(x)",
     r"""bq_int64(x) AS CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN CAST(round(CAST(x AS DOUBLE)) AS BIGINT)
-        WHEN typeof(x) <> 'VARCHAR' OR regexp_full_match(CAST(x AS VARCHAR), '\s*[+-]?(\d+|0[xX][0-9a-fA-F]+)\s*') THEN CAST(x AS BIGINT)
+        WHEN typeof(x) <> 'VARCHAR' OR regexp_full_match(CAST(x AS VARCHAR), '\s*[+-]?(\d+|0[xX][0-9a-fA-F]+)\s*')
+        THEN CAST(x AS BIGINT)
         ELSE error('Bad int64 value: ' || CAST(x AS VARCHAR)) END""",
     r"""bq_safe_int64(x) AS CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN TRY_CAST(round(TRY_CAST(x AS DOUBLE)) AS BIGINT)
         WHEN typeof(x) <> 'VARCHAR' OR regexp_full_match(CAST(x AS VARCHAR), '\s*[+-]?(\d+|0[xX][0-9a-fA-F]+)\s*')
@@ -102,13 +103,13 @@ MACROS: tuple[str, ...] = (
     *_converted("timestamp", "TIMESTAMPTZ", shape=_DAY + _TIME + _ZONE),
     f"""bq_timestamp_in(x, zone) AS CASE WHEN typeof(x) IN ('DATE', 'TIMESTAMP') OR (typeof(x) = 'VARCHAR'
         AND regexp_full_match(CAST(x AS VARCHAR), '{_DAY + _TIME}')) THEN timezone(zone, CAST(x AS TIMESTAMP))
-        ELSE error('TIMESTAMP with a zone: expected DATE, DATETIME or text without a zone; received ' || CAST(x AS VARCHAR)) END""",
+        ELSE error('TIMESTAMP with a zone: expected DATE, DATETIME or text without one; received ' || CAST(x AS VARCHAR)) END""",
     # arithmetic
     "bq_divide(a, b) AS CASE WHEN b = 0 THEN error('division by zero: use SAFE_DIVIDE') ELSE bq_float(a) / bq_float(b) END",
     "bq_safe_divide(a, b) AS CASE WHEN b = 0 THEN NULL ELSE bq_float(a) / bq_float(b) END",
     "bq_ieee_divide(a, b) AS bq_float(a) / bq_float(b)",
-    """bq_minus(a, b) AS CASE WHEN typeof(a) = 'DATE' AND typeof(b) = 'DATE' THEN error('DATE - DATE is an interval: use DATE_DIFF')
-        ELSE a - b END""",
+    """bq_minus(a, b) AS CASE WHEN typeof(a) = 'DATE' AND typeof(b) = 'DATE'
+        THEN error('DATE - DATE is an interval: use DATE_DIFF') ELSE a - b END""",
     """bq_times(a, b) AS CASE WHEN typeof(a) LIKE 'DECIMAL%' AND typeof(b) LIKE 'DECIMAL%'
         THEN error('NUMERIC * NUMERIC is not supported locally: cast to FLOAT64') ELSE a * b END""",
     "bq_div(a, b) AS bq_integer(a) // bq_integer(b)",
@@ -141,7 +142,7 @@ MACROS: tuple[str, ...] = (
     "bq_is_nan(x) AS isnan(bq_float(x))",
     "bq_is_inf(x) AS isinf(bq_float(x))",
     """bq_range_bucket(x, bounds) AS CASE WHEN x IS NULL OR bounds IS NULL THEN NULL
-        ELSE CAST(len(list_filter(bounds, lambda bound: bound <= x)) AS BIGINT) END""",
+        ELSE CAST(len(list_filter(bounds, lambda bq_item: bq_item <= x)) AS BIGINT) END""",
     # text
     *(f"bq_{side}trim(x) AS {side}trim(x, {_SPACES}), (x, characters) AS {side}trim(x, characters)" for side in ("", "l", "r")),
     """bq_substr(x, p) AS substr(x, CASE WHEN p = 0 OR p < -length(x) THEN 1 ELSE p END),
@@ -211,7 +212,8 @@ MACROS: tuple[str, ...] = (
         f"bq_datetime_diff_{unit}(a, b) AS date_diff('{unit}', bq_a_datetime(b), bq_a_datetime(a))"
         for unit in f"{_CLOCK} day month quarter year".split()
     ),
-    "bq_datetime_diff_week(a, b, first) AS bq_date_diff_week(CAST(bq_a_datetime(a) AS DATE), CAST(bq_a_datetime(b) AS DATE), first)",
+    """bq_datetime_diff_week(a, b, first) AS
+        bq_date_diff_week(CAST(bq_a_datetime(a) AS DATE), CAST(bq_a_datetime(b) AS DATE), first)""",
     "bq_datetime_diff_isoyear(a, b) AS isoyear(bq_a_datetime(a)) - isoyear(bq_a_datetime(b))",
     *(
         f"bq_timestamp_diff_{unit}(a, b) AS (epoch_us(bq_a_timestamp(a)) - epoch_us(bq_a_timestamp(b))) // {n}"
@@ -230,7 +232,7 @@ MACROS: tuple[str, ...] = (
     # arrays
     "bq_array_length(x) AS len(x)",
     """bq_array_to_string(x, delimiter) AS array_to_string(x, delimiter),
-        (x, delimiter, absent) AS array_to_string(list_transform(x, lambda item: coalesce(item, absent)), delimiter)""",
+        (x, delimiter, absent) AS array_to_string(list_transform(x, lambda bq_item: coalesce(bq_item, absent)), delimiter)""",
     "bq_concat_arrays(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE list_concat(a, b) END",
     """bq_offset(x, n) AS CASE WHEN x IS NOT NULL AND (n < 0 OR n >= len(x))
         THEN error('Array index ' || n || ' is out of bounds: use SAFE_OFFSET') ELSE x[n + 1] END""",
@@ -240,7 +242,8 @@ MACROS: tuple[str, ...] = (
     *(
         f"""bq_date_array_{unit}(a, b, n) AS CASE WHEN n = 0 THEN error('GENERATE_DATE_ARRAY: the step is 0')
         ELSE list_filter(list_transform(generate_series(0, abs(bq_date_diff_{unit}(a, b{first})) // abs(n) + 1),
-        lambda k: bq_date_add_{unit}(a, n * k)), lambda day: CASE WHEN n > 0 THEN day <= b ELSE day >= b END) END"""
+        lambda bq_item: bq_date_add_{unit}(a, n * bq_item)),
+        lambda bq_item: CASE WHEN n > 0 THEN bq_item <= b ELSE bq_item >= b END) END"""
         for unit, first in (("day", ""), ("week", ", 0"), ("month", ""), ("quarter", ""), ("year", ""))
     ),
 )
@@ -248,9 +251,10 @@ MACROS: tuple[str, ...] = (
 
 
 def register(connection: Any) -> None:
-    """Set what BigQuery always has (UTC, an error for n // 0) and create the macros and FARM_FINGERPRINT, for this connection only."""
+    """Set what BigQuery always has, UTC and an error for n // 0; create the macros and FARM_FINGERPRINT for the connection."""
     connection.execute(
-        "SET TimeZone = 'UTC'; SET error_on_division_by_zero = true; SET ieee_floating_point_ops = true"
+        "SET TimeZone = 'UTC'; SET error_on_division_by_zero = true; SET ieee_floating_point_ops = true;"
+        "SET default_null_order = 'nulls_last'"
     ).fetchall()
     for name, function, kind, later in (
         ("bq_farm_fingerprint_text", fingerprints, "VARCHAR", False),

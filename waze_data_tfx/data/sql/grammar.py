@@ -5,7 +5,7 @@ name, so that no function is understood before `supported` has let it through.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlglot
 from sqlglot import exp
@@ -20,8 +20,8 @@ KEPT = ("CAST", "EXTRACT", "SAFE_CAST")
 
 
 class _Parser(BigQueryParser):
-    FUNCTIONS: Any = {}
-    FUNCTION_PARSERS: Any = {name: parse for name, parse in BigQueryParser.FUNCTION_PARSERS.items() if name in KEPT}
+    FUNCTIONS: ClassVar[Any] = {}
+    FUNCTION_PARSERS: ClassVar[Any] = {name: parse for name, parse in BigQueryParser.FUNCTION_PARSERS.items() if name in KEPT}
 
     def expression(self, *args: Any, **kwargs: Any) -> Any:
         """Note the line of what sqlglot gives no position, such as a parameter."""
@@ -56,11 +56,7 @@ def parse(text: str, *, file: Path, dialect: Any) -> exp.Query:
         tree = tree.this
     if not isinstance(tree, exp.Query):
         name = tree.this if isinstance(tree, exp.Command) else tree.key.upper()
-        raise ConfigError(
-            [
-                f"{file}:{line(tree)}: {name}: expected one SELECT or WITH ... SELECT; received another statement; a query only reads"
-            ]
-        )
+        raise ConfigError([f"{file}:{line(tree)}: {name}: expected one SELECT or WITH ... SELECT; received another statement"])
     return tree
 
 

@@ -1,4 +1,7 @@
-"""Each syntax node that BigQuery and DuckDB read differently, as DuckDB reads it. Called by `translation`, children before parents."""
+"""Each syntax node that BigQuery and DuckDB read differently, as DuckDB reads it.
+
+Called by `translation`, children before parents. Knows no function: those are in `calls`.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +12,9 @@ from waze_data_tfx.data.sql import calls, times
 from waze_data_tfx.data.sql.checking import is_part
 from waze_data_tfx.data.sql.refusal import Refused, call, text
 from waze_data_tfx.data.sql.supported import AGGREGATE, FUNCTIONS, TYPES
+
+TAKES_INTERVAL = ("GENERATE_DATE_ARRAY", *(f"{k}_{v}" for k in times.SHIFTED for v in ("ADD", "SUB")))
+"""Calls that rewrite their INTERVAL themselves."""
 
 
 def rewritten(node: Any) -> exp.Expr:
@@ -82,11 +88,8 @@ def _type_name(to: exp.DataType) -> str:
 
 def _interval(node: exp.Interval) -> exp.Expr:
     parent = node.parent
-    taken = isinstance(parent, exp.Anonymous) and parent.name.upper() in times_with_interval
+    taken = isinstance(parent, exp.Anonymous) and parent.name.upper() in TAKES_INTERVAL
     return node if taken else times.interval(node)
-
-
-times_with_interval = ("GENERATE_DATE_ARRAY", *(f"{k}_{v}" for k in times.SHIFTED for v in ("ADD", "SUB")))
 
 
 def _bracket(node: exp.Bracket) -> exp.Expr:
@@ -162,7 +165,7 @@ def _check_star(node: exp.Select) -> None:
 
 
 def _resolve_aliases(node: exp.Select) -> None:
-    """Put what an alias stands for into GROUP BY and HAVING: there BigQuery takes the alias first, DuckDB the column."""
+    """Put what an alias stands for into the clauses where BigQuery takes the alias first and DuckDB the column."""
     aliases = {e.alias.lower(): (i, e.this) for i, e in enumerate(node.expressions, 1) if isinstance(e, exp.Alias)}
     starred = any(e.find(exp.Star) for e in node.expressions if not isinstance(e, exp.Alias))
     group = node.args.get("group")
@@ -171,24 +174,25 @@ def _resolve_aliases(node: exp.Select) -> None:
     ]
     for item in items:
         if isinstance(item, exp.Column) and not item.table and item.name.lower() in aliases:
-            position, meant = aliases[item.name.lower()]
-            item.replace(meant.copy() if starred or not isinstance(item.parent, exp.Group) else exp.Literal.number(position))
-    for clause in (node.args.get("having"), node.args.get("qualify")):
-        for column in list(clause.find_all(exp.Column)) if clause else []:
-            inside = column.find_ancestor(exp.Window, exp.Query) if clause.key == "qualify" else _aggregated(column)
-            if not column.table and column.name.lower() in aliases and not (inside and inside is not node):
-                column.replace(exp.Paren(this=aliases[column.name.lower()][1].copy()))
+            position, stands_for = aliases[item.name.lower()]
+            item.replace(stands_for.copy() if starred or not isinstance(item.parent, exp.Group) else exp.Literal.number(position))
+    meant = {name: expression for name, (_, expression) in aliases.items()}
+    for key in ("having", "qualify", "order"):
+        for column in list(node.args[key].find_all(exp.Column)) if node.args.get(key) else []:
+            whole = isinstance(column.parent, exp.Ordered)  # there DuckDB takes the alias too
+            if not column.table and column.name.lower() in meant and not whole and not _inside(column, node):
+                column.replace(exp.Paren(this=meant[column.name.lower()].copy()))
 
 
-def _aggregated(column: exp.Column) -> exp.Expr | None:
-    """Return the aggregate or inner query that holds the column."""
-    here = column.parent
+def _inside(column: exp.Column, node: exp.Select) -> bool:
+    """Whether an aggregate, a window or an inner query of the clause holds the column."""
     native = {to for _, to in AGGREGATE.values()}
-    while here is not None and not isinstance(here, exp.Query):
-        if isinstance(here, exp.Anonymous) and here.name.lower() in native:
-            return here
+    here = column.parent
+    while here is not None and here is not node:
+        if isinstance(here, exp.Query | exp.Window) or (isinstance(here, exp.Anonymous) and here.name.lower() in native):
+            return True
         here = here.parent
-    return here
+    return False
 
 
 REWRITINGS: dict[str, Callable[[Any], exp.Expr]] = {
@@ -198,7 +202,6 @@ REWRITINGS: dict[str, Callable[[Any], exp.Expr]] = {
     "DPipe": _join_texts,
     "Div": _divide,
     "Extract": times.extracted,
-    "If": lambda node: node,
     "In": _in,
     "Interval": _interval,
     "Join": _join,

@@ -4,11 +4,12 @@ Called by `translation` for BigQuery's text and for a person's text in DuckDB's 
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from waze_data_tfx.data.sql.grammar import line
 from waze_data_tfx.errors import did_you_mean
@@ -55,7 +56,7 @@ def problems(tree: exp.Query) -> Iterator[tuple[int, str]]:
 def parameters(text: str, *, dialect: Any) -> tuple[str, ...]:
     """Return the names after @ or $, in order of first use."""
     tokens = Dialect.get_or_raise(dialect).tokenize(text)
-    pairs = zip(tokens, tokens[1:], strict=False)
+    pairs = pairwise(tokens)
     return tuple(dict.fromkeys(after.text for before, after in pairs if before.token_type == TokenType.PARAMETER))
 
 
