@@ -38,6 +38,11 @@ def test_fingerprints_of_bytes_that_are_no_text(engine):
     assert absent is None
 
 
+def test_rows_without_a_text_have_no_fingerprint_and_leave_the_others_theirs(engine):
+    found = engine.execute("SELECT bq_farm_fingerprint(x) FROM (SELECT unnest([NULL, 'foo', NULL, '']) AS x)").fetchall()
+    assert found == [(None,), (6150913649986995171,), (None,), (-7286425919675154353,)]
+
+
 def test_a_number_has_no_fingerprint(engine):
     with pytest.raises(duckdb.Error, match="FARM_FINGERPRINT: expected STRING or BYTES; received INTEGER"):
         engine.execute("SELECT bq_farm_fingerprint(1)").fetchall()

@@ -274,7 +274,7 @@ def fingerprints(texts: Any) -> Any:  # DuckDB evaluates annotations, so that Ar
     import numpy as np
     import pyarrow as pa
 
-    hashes = np.fromiter(map(farmhash.fingerprint64, texts.to_pylist()), dtype=np.uint64, count=len(texts))
+    hashes = np.fromiter(map(farmhash.fingerprint64, texts.to_numpy(zero_copy_only=False)), dtype=np.uint64, count=len(texts))
     return pa.array(hashes.view(np.int64))
 
 
