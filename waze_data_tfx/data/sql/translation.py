@@ -23,7 +23,7 @@ def translate(text: str, *, file: Path) -> Translated:
     if problems:
         raise ConfigError([_message(file, where, what) for where, what in problems])
     try:
-        sql = tree.sql("duckdb", identify=True, normalize_functions=False, unsupported_level=ErrorLevel.RAISE)
+        sql = tree.sql("duckdb", identify=True, normalize_functions=False, comments=False, unsupported_level=ErrorLevel.RAISE)
     except UnsupportedError as error:
         raise ConfigError([_message(file, line(tree), f"query: {error}")]) from error
     return Translated(sql=sql, tables=names, parameters=tables.parameters(text, dialect=PlainBigQuery))
