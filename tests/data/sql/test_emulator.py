@@ -103,8 +103,9 @@ DIFFERS = {
         "DATE_ADD(DATETIME '2024-01-01 00:00:00', INTERVAL 1 DAY)",
         "FORMAT_DATE('%x', DATE '2008-12-25')",
     ],
-    "GROUP BY a name that is both alias and column: DuckDB takes the column, BigQuery the alias": [
+    "GROUP BY, and inside ORDER BY, of a name that is both alias and column: DuckDB takes the column, BigQuery the alias": [
         "alias_before_column",
+        "alias_inside_order",
     ],
     "COUNTIF with OVER becomes a syntax error": [
         "window",
