@@ -5,13 +5,13 @@
 
 Google's own clients talk to it. It listens on loopback only, holds what it is given and answers queries by the project's DuckDB,
 or by a function of yours. It refuses what BigQuery would refuse, remembers what came, and fails on demand. Parts: `state`
-(tables, jobs), `rest` and `storage` (the two servers), `answers` (SQL), `wire` (types in JSON).
+(tables), `jobs` and `answers` (queries), `rest` and `storage` (the two servers), `wire` (types in JSON).
 """
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from .state import Failure, Refused, Request, State
+from .state import Refused, Request, State
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,16 +26,7 @@ Answer = Callable[[str, Mapping[str, Any]], "pa.Table"]
 
 
 class FakeBigQuery:
-    """Two servers on loopback, between `with` and its end.
-
-    Attributes:
-        requests: what the REST API was asked, in order.
-        sessions: the read sessions that were asked for.
-        reads: (stream, offset) of every attempt to read a stream.
-        location: where its datasets are.
-        job_s: seconds that a job takes.
-        batch_rows: rows of one record batch of a stream.
-    """
+    """Two servers on loopback, between `with` and its end."""
 
     def __init__(
         self,
@@ -97,7 +88,7 @@ class FakeBigQuery:
         return self._state.reads
 
     def set(self, *, job_s: float | None = None, batch_rows: int | None = None) -> None:
-        """Set how long jobs take from now on, and how many rows a record batch has."""
+        """Set how many seconds jobs take from now on, and how many rows a stream's record batches have."""
         if job_s is not None:
             self._state.job_s = job_s
         if batch_rows is not None:
@@ -126,7 +117,7 @@ class FakeBigQuery:
             message: in BigQuery's words.
             times: how many calls.
         """
-        self._state.failures.setdefault(method, []).extend([Failure(status, reason, message)] * times)
+        self._state.failures.setdefault(method, []).extend([Refused(status, reason, message)] * times)
 
     def fail_storage(self, method: str, *, code: str, message: str, after_batches: int = 0, times: int = 1) -> None:
         """Let the next calls of the Storage API fail.

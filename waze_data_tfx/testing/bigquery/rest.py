@@ -1,6 +1,6 @@
 """The fake's REST API, on loopback: which request is which method, and JSON.
 
-Started and stopped by FakeBigQuery. Decides nothing: `state` does.
+Started and stopped by FakeBigQuery. Decides nothing: `state` and `jobs` do.
 """
 
 import gzip
@@ -12,34 +12,37 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from .jobs import Jobs
 from .state import Refused, Request, State
 
 WAIT_MS = 200
 """For which a request for results waits for the job, if it does not say how long; BigQuery waits for ten seconds."""
-Call = Callable[[State, "re.Match[str]", dict[str, str], Any], Any]
+Call = Callable[[State, Jobs, "re.Match[str]", dict[str, str], Any], Any]
 
+_TABLE = r"/projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)"
+_JOB = r"/projects/[^/]+/jobs/([^/]+)"
 ROUTES: list[tuple[str, str, str, Call]] = [
-    ("POST", r"/projects/([^/]+)/jobs", "jobs.insert", lambda s, m, q, body: s.insert(m[1], body)),
-    ("POST", r"/projects/[^/]+/jobs/([^/]+)/cancel", "jobs.cancel", lambda s, m, q, body: s.cancel(m[1])),
-    ("GET", r"/projects/[^/]+/jobs/([^/]+)", "jobs.get", lambda s, m, q, body: s.job(m[1], q.get("location"))),
+    ("POST", r"/projects/([^/]+)/jobs", "jobs.insert", lambda state, jobs, m, q, body: jobs.insert(m[1], body)),
+    ("POST", rf"{_JOB}/cancel", "jobs.cancel", lambda state, jobs, m, q, body: jobs.cancel(m[1], q.get("location"))),
+    ("GET", _JOB, "jobs.get", lambda state, jobs, m, q, body: jobs.get(m[1], q.get("location"))),
     (
         "GET",
         r"/projects/[^/]+/queries/([^/]+)",
         "jobs.getQueryResults",
-        lambda s, m, q, body: s.query_results(m[1], q.get("location"), int(q.get("timeoutMs", WAIT_MS)) / 1000),
+        lambda state, jobs, m, q, body: jobs.query_results(m[1], q.get("location"), int(q.get("timeoutMs", WAIT_MS)) / 1000),
     ),
-    ("GET", r"/projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)", "tables.get", lambda s, m, q, body: s.table(m[1], m[2], m[3])),
+    ("GET", _TABLE, "tables.get", lambda state, jobs, m, q, body: state.table(m[1], m[2], m[3])),
+    ("PATCH", _TABLE, "tables.patch", lambda state, jobs, m, q, body: state.patch(m[1], m[2], m[3], body)),
     (
-        "PATCH",
-        r"/projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)",
-        "tables.patch",
-        lambda s, m, q, body: s.patch(m[1], m[2], m[3], body),
+        "GET",
+        r"/projects/([^/]+)/datasets/([^/]+)/tables",
+        "tables.list",
+        lambda state, jobs, m, q, body: state.tables_of(m[1], m[2]),
     ),
-    ("GET", r"/projects/([^/]+)/datasets/([^/]+)/tables", "tables.list", lambda s, m, q, body: _tables(s, m[1], m[2])),
-    ("GET", r"/projects/([^/]+)/datasets", "datasets.list", lambda s, m, q, body: _datasets(s, m[1])),
+    ("GET", r"/projects/([^/]+)/datasets", "datasets.list", lambda state, jobs, m, q, body: state.datasets_of(m[1])),
 ]
 ORDERED_INSIDE = ("jobs.insert",)
-"""Methods whose failures `state` raises itself: a dry run is another one."""
+"""Methods whose failures `jobs` raises itself: a dry run is another method."""
 
 
 class RestServer:
@@ -51,7 +54,7 @@ class RestServer:
         class Handler(_Handler):
             pass
 
-        Handler.state = state
+        Handler.state, Handler.jobs = state, Jobs(state)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -70,6 +73,7 @@ class RestServer:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     state: State
+    jobs: Jobs
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: a test reads `requests`."""
@@ -103,20 +107,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.state.requests.append(Request(_named(name, body), path, query, body))
                 if name not in ORDERED_INSIDE:
                     self.state.fail_if_ordered(name)
-                return call(self.state, match, query, body)
+                return call(self.state, self.jobs, match, query, body)
         raise Refused(404, "notFound", f"{self.command} {path}: the fake has no such method")
 
 
 def _named(name: str, body: Any) -> str:
     is_dry = name == "jobs.insert" and body.get("configuration", {}).get("dryRun")
     return "jobs.dryRun" if is_dry else name
-
-
-def _tables(state: State, project: str, dataset: str) -> dict[str, Any]:
-    references = [{"projectId": project, "datasetId": dataset, "tableId": name} for name in state.tables_of(project, dataset)]
-    return {"kind": "bigquery#tableList", "tables": [{"tableReference": r, "type": "TABLE"} for r in references]}
-
-
-def _datasets(state: State, project: str) -> dict[str, Any]:
-    references = [{"projectId": project, "datasetId": name} for name in state.datasets_of(project)]
-    return {"kind": "bigquery#datasetList", "datasets": [{"datasetReference": r} for r in references]}

@@ -61,7 +61,8 @@ class StorageServer:
         from google.cloud.bigquery_storage import types
 
         self._state.sessions.append(request)
-        self._break("CreateReadSession", 0, context)
+        if order := self._state.break_if_ordered("CreateReadSession"):
+            context.abort(getattr(grpc.StatusCode, order[0]), order[1])
         wanted = request.read_session
         name = ".".join(wanted.table.split("/")[1::2])
         if name not in self._state.results:
@@ -99,7 +100,7 @@ class StorageServer:
         if request.read_stream not in self._streams:
             context.abort(grpc.StatusCode.NOT_FOUND, f"Session expired or unknown: {request.read_stream}")
         table = self._streams[request.read_stream]
-        order = self._ordered("ReadRows")
+        order = self._state.break_if_ordered("ReadRows")
         compression = self._compression[request.read_stream]
         schema = types.ArrowSchema(serialized_schema=table.schema.serialize().to_pybytes())
         for i, batch in enumerate(table.slice(request.offset).combine_chunks().to_batches(self._state.batch_rows)):
@@ -108,18 +109,6 @@ class StorageServer:
             sent = types.ArrowRecordBatch(serialized_record_batch=_message(batch, compression))
             first = {"arrow_schema": schema} if i == 0 else {}
             yield types.ReadRowsResponse(arrow_record_batch=sent, row_count=batch.num_rows, **first)
-
-    def _ordered(self, method: str) -> tuple[str, str, int] | None:
-        with self._state.lock:
-            waiting = self._state.broken.get(method)
-            return waiting.pop(0) if waiting else None
-
-    def _break(self, method: str, position: int, context: Any) -> None:
-        import grpc
-
-        order = self._ordered(method)
-        if order and order[2] == position:
-            context.abort(getattr(grpc.StatusCode, order[0]), order[1])
 
 
 def _message(batch: "pa.RecordBatch", compression: str | None) -> bytes:

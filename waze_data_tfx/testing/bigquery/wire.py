@@ -72,3 +72,24 @@ def _value(kind: str, text: Any) -> Any:
         raise ValueError(f"Invalid BOOL value: '{text}'")
     convert: dict[str, Any] = {"INT64": int, "FLOAT64": float, "BOOL": lambda t: t == "true"}
     return convert.get(kind, str)(text)
+
+
+def reference(name: str) -> dict[str, str]:
+    """Return project.dataset.table as a TableReference."""
+    project, dataset, table = name.split(".", 2)
+    return {"projectId": project, "datasetId": dataset, "tableId": table}
+
+
+def name_of(reference: Mapping[str, str]) -> str:
+    """Return a TableReference as project.dataset.table."""
+    return ".".join(reference[part] for part in ("projectId", "datasetId", "tableId"))
+
+
+def dataset(reference: Mapping[str, str] | None) -> str | None:
+    """Return a DatasetReference as project.dataset."""
+    return f"{reference['projectId']}.{reference['datasetId']}" if reference else None
+
+
+def millis(moment: float) -> str:
+    """Return seconds since 1970 as BigQuery writes them."""
+    return str(round(moment * 1000))

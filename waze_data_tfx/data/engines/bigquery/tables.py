@@ -7,10 +7,12 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from waze_data_tfx.errors import did_you_mean
+from waze_data_tfx.data.sql import references
+from waze_data_tfx.errors import ConfigError, did_you_mean
 
 UNREADABLE = "a part that sqlglot cannot read"
 LOOKUPS = 8
@@ -132,17 +134,11 @@ def _queries_of(table: Any) -> list[str]:
 
 
 def _table_names(text: str) -> list[list[str]] | None:
-    """Return the parts of each table's name in a query, without those that it defines itself; None if sqlglot cannot read it."""
-    import sqlglot
-    from sqlglot import exp
-
+    """Return the parts of each table's name in a query, without those that it defines itself; None if it cannot be parsed."""
     try:
-        tree = sqlglot.parse_one(text, dialect="bigquery")
-    except sqlglot.errors.SqlglotError:
+        return [name.split(".") for name in references(text, file=Path("query")).tables]
+    except ConfigError:
         return None
-    own = {cte.alias for cte in tree.find_all(exp.CTE)}
-    names = {tuple(part for p in table.parts for part in p.name.split(".")) for table in tree.find_all(exp.Table)}
-    return [list(parts) for parts in sorted(names) if not (len(parts) == 1 and parts[0] in own)]
 
 
 def versions(catalog: Catalog, text: str, referenced: Iterable[Any]) -> Mapping[str, str]:
