@@ -94,6 +94,10 @@ class FakeBigQuery:
         if batch_rows is not None:
             self._state.batch_rows = batch_rows
 
+    def table(self, name: str) -> "pa.Table":
+        """Return a table."""
+        return self._state.tables[name]
+
     def put(self, name: str, table: "pa.Table") -> None:
         """Replace a table, or make it; its time of change moves on."""
         self._state.put(name, table)
