@@ -130,8 +130,9 @@ class BigQuery:
             )
 
     def _schema(self) -> "pa.Schema":
+        fields = self._dry.schema
         try:
-            return arrow_schema(self._dry.schema)
+            return arrow_schema(fields)
         except DataError as error:
             raise DataError(f"{self._query.file}: {error.message}", hint=error.hint) from None
 

@@ -5,6 +5,7 @@ there. Imports google.cloud inside its functions, which takes a second or two. N
 credentials.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,11 +109,24 @@ def _default_credentials() -> tuple[Any, str | None]:
     from google.auth.exceptions import GoogleAuthError
 
     try:
-        found: tuple[Any, str | None] = google.auth.default(scopes=SCOPES, request=None if _is_on_google() else _impatient())
+        with _quiet(google.auth.__name__):
+            found: tuple[Any, str | None] = google.auth.default(scopes=SCOPES, request=None if _is_on_google() else _impatient())
     except GoogleAuthError as error:
         said = str(error).split(" To set up")[0].removesuffix(".")
         raise NoCredentials(f"env.query: no Google credentials; {said}", hint=LOGIN) from error
     return found
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Keep a library's warnings to itself: what they say, the error says."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _is_on_google() -> bool:
