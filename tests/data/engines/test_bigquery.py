@@ -232,6 +232,31 @@ def test_what_cannot_be_looked_up_is_never_the_same(config_of: Make, fake: FakeB
     assert versions()["shop.sales.orders"] != versions()["shop.sales.orders"]
 
 
+def test_a_wildcard_is_all_its_tables(config_of: Make) -> None:
+    days = {f"shop.sales.day_{day}": ORDERS for day in ("20250101", "20250102")}
+    with FakeBigQuery({**days, "shop.sales.other": ORDERS}, answer=lambda text, parameters: ORDERS) as fake:
+        config = config_of(*fake.sets, query="SELECT amount, city FROM `shop.sales.day_*`")
+        versions = engine_of(config).versions
+        [(name, before)] = versions().items()
+        assert name == "shop.sales.day_*"
+        assert before.startswith("2 tables ")
+        assert versions() == {name: before}
+        fake.put("shop.sales.other", ORDERS.slice(1))
+        assert versions() == {name: before}
+        fake.put("shop.sales.day_20250102", ORDERS.slice(1))
+        changed = versions()[name]
+        assert changed != before
+        fake.put("shop.sales.day_20250103", ORDERS)
+        assert versions()[name].startswith("3 tables ")
+
+
+def test_an_external_table_is_never_taken_for_unchanged(config_of: Make, fake: FakeBigQuery) -> None:
+    fake.put_external("shop.sales.orders", ORDERS)
+    first, second = (engine_of(config_of()).versions()["shop.sales.orders"] for _ in range(2))
+    assert first != second
+    assert first.endswith(": external, its files may change unnoticed")
+
+
 def test_costs_are_asked_of_a_dry_run(config_of: Make, fake: FakeBigQuery) -> None:
     whole, table = engine_of(config_of("env.query.maximum_bytes_billed=7")).costs()
     assert (whole.what, whole.n_rows, whole.n_bytes) == ("query", None, ORDERS.nbytes)
@@ -314,7 +339,7 @@ def test_what_bigquery_refuses_is_said_in_the_query_s_terms(
 )
 def test_a_table_that_does_not_exist_is_named_with_its_neighbour(table: str, said: str, config_of: Make) -> None:
     with pytest.raises(DataError, match=said):
-        engine_of(config_of(query=f"SELECT amount, city\nFROM `{table}`")).columns()
+        engine_of(config_of(query=f"SELECT amount, city -- from order\nFROM `{table}`")).columns()
 
 
 def test_nothing_but_a_select_is_run(config_of: Make, fake: FakeBigQuery) -> None:

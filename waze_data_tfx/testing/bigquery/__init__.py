@@ -106,6 +106,11 @@ class FakeBigQuery:
         """Replace a view, or make it."""
         self._state.put_view(name, query)
 
+    def put_external(self, name: str, table: "pa.Table") -> None:
+        """Replace a table whose rows are in files outside BigQuery, or make it."""
+        self._state.put(name, table)
+        self._state.externals.add(name)
+
     def stream_in(self, name: str, n_rows: int) -> None:
         """Say that rows have been streamed into a table and are not counted in it yet."""
         self._state.streamed[name] = n_rows

@@ -147,13 +147,13 @@ class Jobs:
         }
 
     def _n_bytes(self, found: Analysis) -> int:
-        return sum(self._state.tables[name].nbytes for name in found.read)
+        return sum(self._state.tables[name].nbytes for full in found.read for name in self._state.meant_by(full))
 
     def _begin(self, resource: dict[str, Any], rows: "pa.Table", found: Analysis) -> dict[str, Any]:
         job_id, query = resource["jobReference"]["jobId"], resource["configuration"]["query"]
         if job_id in self._jobs:
             raise Refused(409, "duplicate", f"Already Exists: Job {job_id}")
-        versions = [(name, self._state.changed[name]) for name in found.read]
+        versions = [(name, self._state.changed[name]) for full in found.read for name in self._state.meant_by(full)]
         key = repr((query["query"], query.get("queryParameters"), versions))
         is_cached = query.get("useQueryCache", True) and "destinationTable" not in query and key in self._cache
         n_billed = 0 if is_cached else self._n_bytes(found)

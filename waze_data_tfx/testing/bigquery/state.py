@@ -50,6 +50,7 @@ class State:
     reads: list[tuple[str, int]] = field(default_factory=list)
     failures: dict[str, list[Refused]] = field(default_factory=dict)
     broken: dict[str, list[tuple[str, str, int]]] = field(default_factory=dict)
+    externals: set[str] = field(default_factory=set)
     streamed: dict[str, int] = field(default_factory=dict)
     results: "dict[str, pa.Table]" = field(default_factory=dict)
     changed: dict[str, float] = field(default_factory=dict)
@@ -99,12 +100,17 @@ class State:
         if len(parts) == 1 and default is None:
             raise Refused(400, "invalid", f'Table "{name}" must be qualified with a dataset (e.g. dataset.table).')
         full = f"{default}.{name}" if len(parts) == 1 else f"{project}.{name}" if len(parts) == 2 else name
-        if full in self.tables or full in self.views:
+        if full in self.views or self.meant_by(full):
             return full
         owner, dataset, table = full.split(".", 2)
         known = any(n.startswith(f"{owner}.{dataset}.") for n in self.names())
         what = f"Table {owner}:{dataset}.{table}" if known else f"Dataset {owner}:{dataset}"
         raise Refused(404, "notFound", f"Not found: {what} was not found in location {self.location}")
+
+    def meant_by(self, full: str) -> list[str]:
+        """Return the tables that a name in a query means: one, none, or all of a wildcard."""
+        start, star, _ = full.partition("*")
+        return [name for name in sorted(self.tables) if (name.startswith(start) if star else name == full)]
 
     def table(self, project: str, dataset: str, name: str) -> dict[str, Any]:
         """Return a table's metadata.
@@ -120,7 +126,8 @@ class State:
         if full in self.views:
             view = {"query": self.views[full], "useLegacySql": False}
             return {**common, "lastModifiedTime": changed, "type": "VIEW", "view": view}
-        return {**common, "lastModifiedTime": changed, "type": "TABLE", **self._content(full), **self._buffer(full, changed)}
+        kind = "EXTERNAL" if full in self.externals else "TABLE"
+        return {**common, "lastModifiedTime": changed, "type": kind, **self._content(full), **self._buffer(full, changed)}
 
     def patch(self, project: str, dataset: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
         """Change a result's metadata, which nothing reads again.

@@ -210,7 +210,7 @@ class BigQuery:
 
 def _cost(name: str, table: Any) -> Cost:
     if table is None:
-        return Cost(name, None, None, "its metadata cannot be read")
+        return Cost(name, None, None, "several tables" if "*" in name else "its metadata cannot be read")
     return Cost(name, table.num_rows, table.num_bytes, "" if table.table_type == "TABLE" else table.table_type.lower())
 
 

@@ -121,9 +121,11 @@ def _refused_at(line: int, column: int, said: str, asked: Asked) -> DataError:
 
 
 def _not_found(kind: str, name: str, said: str, asked: Asked) -> DataError:
-    """A name that BigQuery writes as project:dataset.table; the query has any part of it."""
-    last = re.split(r"[.:]", name)[-1]
-    found = next((n for n, line in enumerate(asked.text.splitlines(), 1) if last in line), None)
+    """A name that BigQuery writes as project:dataset.table; the query may leave out its first parts."""
+    parts = re.split(r"[.:]", name)
+    lines = list(enumerate(asked.text.replace("`", "").splitlines(), 1))
+    tails = [".".join(parts[i:]) for i in range(len(parts))]
+    found = next((n for tail in tails for n, line in lines if tail in line), None)
     where = f"{asked.file}:{found}" if found else str(asked.file)
     place = f" in location {asked.settings.location}" if asked.settings.location and "location" not in said else ""
     hint = "mend the name; a dataset elsewhere is not seen: see env.query.location and env.query.project"
