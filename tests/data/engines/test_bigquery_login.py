@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import RefreshError, TransportError
 from google.auth.transport.requests import Request
+from google.cloud.bigquery_storage import BigQueryReadClient
 
 from waze_data_tfx.config import load
 from waze_data_tfx.config.query_engine import QueryEngine
 from waze_data_tfx.data.engines import engine_of
 from waze_data_tfx.data.engines.bigquery import clients
 from waze_data_tfx.data.engines.bigquery.problems import Asked, explained
-from waze_data_tfx.errors import NoCredentials
+from waze_data_tfx.errors import NoCredentials, UserError
 
 CONFIG = """
 name: orders
@@ -66,3 +68,37 @@ def test_a_login_that_has_expired() -> None:
         explained(Asked(Path("orders.sql"), "", QueryEngine())),
     ):
         raise RefreshError("Token has been expired or revoked.")
+
+
+def test_private_endpoints_are_asked_in_place_of_google_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "_default_credentials", lambda: (AnonymousCredentials(), "from-the-login"))
+    plain = clients.rest_client(QueryEngine())
+    assert (plain._connection.API_BASE_URL, plain.project) == ("https://bigquery.googleapis.com", "from-the-login")
+    own = QueryEngine(
+        project="mine", api_endpoint="https://bigquery-x.p.googleapis.com", storage_endpoint="https://storage-x.p.googleapis.com/"
+    )
+    private = clients.rest_client(own)
+    assert (private._connection.API_BASE_URL, private.project) == (own.api_endpoint, "mine")
+    for settings, host in ((QueryEngine(), "bigquerystorage.googleapis.com:443"), (own, "storage-x.p.googleapis.com:443")):
+        with clients.storage_client(settings) as client:
+            assert client.transport.host == host
+            assert client.transport.grpc_channel
+
+
+def test_a_connection_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "_default_credentials", lambda: (AnonymousCredentials(), "p"))
+    asked: list[Any] = []
+    kind = BigQueryReadClient.get_transport_class("grpc")
+    create = kind.create_channel
+    monkeypatch.setattr(
+        kind, "create_channel", lambda *a, options=(), **k: asked.extend(options) or create(*a, options=options, **k)
+    )
+    with clients.storage_client(QueryEngine()):
+        assert ("grpc.keepalive_time_ms", 60_000) in asked
+        assert ("grpc.max_receive_message_length", -1) in asked  # Google's own options stay
+
+
+def test_a_login_without_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "_default_credentials", lambda: (AnonymousCredentials(), None))
+    with pytest.raises(UserError, match=r"env.query.project: the credentials name no project; .*\n  next: set env.query.project"):
+        clients.rest_client(QueryEngine())

@@ -1,14 +1,11 @@
 """A query run by BigQuery as it is written, its rows read through the Storage Read API.
 
-Made by `engines.engine_of`. The parts: `clients` (who asks), `types` (Arrow), `problems` (errors in a person's words), `tables`
-(versions), `streams` (rows). Imports google.cloud inside its functions; writes to no table but those that it makes in
+Made by `engines.engine_of`. The parts: `clients` (who asks), `types` (Arrow), `problems` (errors in a person's words), `jobs`
+(while they run), `tables` (versions), `streams` (rows). Imports google.cloud inside its functions; writes to no table but those that it makes in
 env.query.results_dataset.
 """
 
-import signal
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,6 +17,7 @@ from waze_data_tfx.errors import DataError, RunFailed, did_you_mean
 
 from .. import Cost, Staged
 from .clients import rest_client
+from .jobs import cancelled_if_left, ended_by_sigterm, facts_of
 from .problems import Asked, explained
 from .streams import open_streams
 from .tables import Catalog, versions
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 LOOK_S = 20.0
 """For what a person waits for: a dry run, tables' metadata; shorter than `retry_s`, which is for the run itself."""
 REQUEST_S = 60.0
-CANCEL_S = 2.0
-"""A runner that is interrupted gives its nodes three seconds."""
 PIPELINE_LABEL = "waze_tfx_pipeline"
 
 
@@ -79,7 +75,7 @@ class BigQuery:
         with explained(self._asked):
             job, n_rows = self._run()
         streams = open_streams(job.destination, schema, n_shards, project=job.project, asked=self._asked) if n_rows else []
-        return Staged(streams, n_rows, _facts(job, len(streams)))
+        return Staged(streams, n_rows, facts_of(job, len(streams)))
 
     @cached_property
     def _client(self) -> Any:
@@ -157,7 +153,7 @@ class BigQuery:
             job_retry=None,
             timeout=REQUEST_S,
         )
-        with _cancelled_if_left(job), _ended_by_sigterm():
+        with cancelled_if_left(job), ended_by_sigterm():
             n_rows = self._wait(job)
         if self._settings.results_dataset:
             self._let_expire(job.destination)
@@ -212,55 +208,3 @@ def _cost(name: str, table: Any) -> Cost:
     if table is None:
         return Cost(name, None, None, "several tables" if "*" in name else "its metadata cannot be read")
     return Cost(name, table.num_rows, table.num_bytes, "" if table.table_type == "TABLE" else table.table_type.lower())
-
-
-def _facts(job: Any, n_streams: int) -> dict[str, Any]:
-    """Return what is worth knowing of a job that is done; times are in UTC."""
-    seconds = (job.ended - job.started).total_seconds() if job.ended and job.started else None
-    return {
-        "engine": "bigquery",
-        "project": job.project,
-        "job": job.job_id,
-        "location": job.location,
-        "processed_bytes": job.total_bytes_processed,
-        "billed_bytes": job.total_bytes_billed,
-        "cache_hit": bool(job.cache_hit),
-        "slot_ms": job.slot_millis,
-        "seconds": seconds,
-        "snapshot": job.started.isoformat() if job.started else None,
-        "result": str(job.destination),
-        "n_streams": n_streams,
-    }
-
-
-@contextmanager
-def _cancelled_if_left(job: Any) -> Iterator[None]:
-    """Cancel the job if it is left before it is done: by Ctrl-C, a signal, a time limit."""
-    from google.api_core.exceptions import GoogleAPIError
-
-    try:
-        yield
-    except BaseException as error:
-        if job.state != "DONE":
-            try:
-                job.cancel(retry=None, timeout=CANCEL_S)
-            except (GoogleAPIError, OSError) as failed:
-                error.add_note(f"job {job.job_id} could not be cancelled: {failed}")
-        raise
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM, by which a runner ends its nodes, end the wait as Ctrl-C does; a thread gets no signals."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
