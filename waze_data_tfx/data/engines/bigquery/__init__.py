@@ -1,8 +1,8 @@
 """A query run by BigQuery as it is written, its rows read through the Storage Read API.
 
 Made by `engines.engine_of`. The parts: `clients` (who asks), `types` (Arrow), `problems` (errors in a person's words), `jobs`
-(while they run), `tables` (versions), `streams` (rows). Imports google.cloud inside its functions; writes to no table but those that it makes in
-env.query.results_dataset.
+(while they run), `tables` (versions), `streams` (rows). Imports google.cloud inside its functions; writes to no table but those
+that it makes in env.query.results_dataset.
 """
 
 from collections.abc import Mapping
