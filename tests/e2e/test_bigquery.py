@@ -17,7 +17,7 @@ from conftest import Project, copy_code, fork, waze_tfx
 
 from waze_data_tfx.testing.bigquery import FakeBigQuery
 
-TABLE = "test-project.chicago.taxi_trips"
+TABLE = "test-project.chicago.trips"
 
 
 @pytest.fixture(scope="module")
