@@ -32,6 +32,10 @@ TFX = [
     "tf-keras==2.21.*",
     "tfx==1.21.0",
 ]
+GCP = [
+    "google-cloud-bigquery",
+    "google-cloud-bigquery-storage",
+]
 DEV = [
     "build",
     "hypothesis",
@@ -77,7 +81,7 @@ setup(
         "waze_data_tfx.report": ["*.j2", "*.css"],
     },
     install_requires=BASE,
-    extras_require={"tfx": TFX, "dev": DEV},
+    extras_require={"tfx": TFX, "gcp": GCP, "dev": DEV},
     entry_points={
         "console_scripts": ["waze-tfx=waze_data_tfx.cli:main"],
         "pytest11": ["waze_data_tfx.testing.plugin=waze_data_tfx.testing.plugin"],  # so named, `-p` does not register it twice

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .config.data import Table as Table
     from .config.env import Env as Env
     from .config.env import Metadata as Metadata
-    from .config.env import QueryEngine as QueryEngine
     from .config.evaluation import Evaluation as Evaluation
     from .config.evaluation import MetricThreshold as MetricThreshold
     from .config.evaluation import Slice as Slice
@@ -73,6 +72,7 @@ if TYPE_CHECKING:
     from .config.monitoring import Skew as Skew
     from .config.monitoring import Thresholds as Thresholds
     from .config.push import Push as Push
+    from .config.query_engine import QueryEngine as QueryEngine
     from .config.schema import Config as Config
     from .config.training import EarlyStopping as EarlyStopping
     from .config.training import Training as Training
@@ -106,7 +106,6 @@ _HOMES = {
     "config.env": (
         "Env",
         "Metadata",
-        "QueryEngine",
     ),
     "config.evaluation": (
         "Evaluation",
@@ -156,6 +155,7 @@ _HOMES = {
     ),
     "config.monitoring": ("ColumnThreshold", "Drift", "Monitoring", "Skew", "Thresholds"),
     "config.push": ("Push",),
+    "config.query_engine": ("QueryEngine",),
     "config.schema": ("Config",),
     "config.training": (
         "EarlyStopping",

@@ -65,7 +65,7 @@ def _renamed(text: str, template: str, name: str, *, config: bool) -> str:
         text = text.replace("configs/schema.json", "the schema").replace(
             "$schema=schema.json", f"$schema={CONFIGS / 'schema.json'}"
         )
-    text = re.sub(rf"(?<![a-z0-9]){template}_(features|model|schema|data|trips)\b", rf"{name}_\1", text)
+    text = re.sub(rf"(?<![a-z0-9]){template}_(features|model|schema|data|trips\.sql)\b", rf"{name}_\1", text)
     return re.sub(rf"\btest_{template}\b", f"test_{name}", text)
 
 

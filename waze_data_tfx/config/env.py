@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
+from .query_engine import QueryEngine
 from .section import Section
 
 LOCAL_BEAM_ARGS = ("--runner=FnApiRunner", "--sdk_container_image=in-process")
@@ -19,15 +20,6 @@ class Metadata(Section):
     """ML Metadata's store."""
 
     sqlite: Annotated[Path | None, Field(description="File; default: ROOT/metadata.sqlite.")] = None
-
-
-class QueryEngine(Section):
-    """What runs `data.query`."""
-
-    engine: Annotated[
-        Literal["duckdb", "bigquery"],
-        Field(description="duckdb: here, over data.tables; bigquery: in Google's cloud."),
-    ] = "duckdb"
 
 
 class Env(Section):

@@ -3,7 +3,7 @@
 Read by every module of the config; imports nothing heavy. Never reads a file.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 from pydantic._internal._model_construction import ModelMetaclass  # pydantic 2.14 has no public name for it
@@ -44,6 +44,10 @@ class Section(BaseModel, metaclass=CalledInPython):
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth_as_number(cls, value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, bool) and info.field_name and cls.model_fields[info.field_name].annotation is not bool:
+        if isinstance(value, bool) and info.field_name and not _takes_truth(cls.model_fields[info.field_name].annotation):
             raise ValueError("true and false do not fit here")
         return value
+
+
+def _takes_truth(annotation: Any) -> bool:
+    return annotation is bool or bool in get_args(annotation)
