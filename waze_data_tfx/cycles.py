@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MAX_CYCLES = 1000
 SETTLED = ("done", "refused", "stopped")
 """States of a run after which the next cycle begins."""
+PARTIAL = ("skipped", "reused")
+"""States of nodes in a run from --from or --to: no cycle, whatever it made."""
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,8 @@ def _settled_run(loaded: Loaded) -> "Run | None":
         run = load_run(file.parent)
         if run.window.get("run_date") == window.run_date and run.config() == loaded.config:
             run = open_run(file.parent)
-            return run if run.state in SETTLED else None
+            whole = not any(node.state in PARTIAL for node in run.nodes.values())
+            return run if run.state in SETTLED and whole else None
     return None
 
 

@@ -91,10 +91,8 @@ def window_problems(loaded: Loaded) -> list[str]:
     query = read_query(loaded.config)
     used = {name: line for name, line in parameters_used(query.text, query.override).items() if name in PARAMETERS}
     if data.window is None:
-        known = "add data.window, such as {length: 4w}"
-        return [
-            f"{shown(query.file)}:{line}: @{name}: is given by data.window; received none; {known}" for name, line in used.items()
-        ]
+        what = "is given by data.window; received none; add one, such as {length: 4w}"
+        return [f"{shown(query.file)}:{line}: @{name}: {what}" for name, line in used.items()]
     if not set(used) - {"run_date"}:
         names = ", ".join(f"@{name}" for name in PARAMETERS if name != "run_date")
         return [f"{loaded.where('data', 'window')}: no parameter of {query.file.name} reads it; expected one of {names} there"]
