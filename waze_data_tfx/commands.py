@@ -137,7 +137,7 @@ def plan(
     return planned
 
 
-def costs(config: Source, *, env: str = "local") -> "list[Cost]":
+def costs(config: Source, *, env: str = "local", run_date: Day | None = None) -> "list[Cost]":
     """Return what running the config's query reads, by table: rows and bytes; BigQuery's dry run where it is the engine.
 
     Nothing is read and nothing billed. Empty where the rows come from files.
@@ -148,7 +148,7 @@ def costs(config: Source, *, env: str = "local") -> "list[Cost]":
     """
     from .data.engines import engine_of
 
-    loaded = _loaded(config, env)
+    loaded = dated(loaded_of(config, env), run_date)
     return engine_of(loaded.config).costs() if loaded.config.data.query else []
 
 
@@ -263,7 +263,7 @@ def checked(loaded: Loaded, *, run_date: Day | None = None) -> Loaded:
     loaded = dated(loaded, run_date)
     problems = window_problems(loaded)
     try:
-        problems += check_columns(loaded)
+        problems = problems or check_columns(loaded)  # without its parameters, no query has columns
     except errors.NoCredentials as error:  # the graph can be shown all the same; a run will say it again
         print(f"not checked: the query and its columns: {error}", file=sys.stderr)
     for section, function, n_args in FUNCTIONS:

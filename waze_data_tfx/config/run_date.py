@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from ..errors import ConfigError, UserError
 from .load import Loaded
+from .schema import Config
 from .split import Split
 from .window import Window, as_day, before, is_duration
 
@@ -44,24 +45,31 @@ def dated(loaded: Loaded, run_date: str | date | None = None) -> Loaded:
         UserError: a run date that is none, or that nothing would read.
         ConfigError: a split by time begins outside the window, or where another begins.
     """
-    config = loaded.config
-    window = config.data.window
-    if window is None:
-        if run_date is not None:
-            raise UserError(
-                f"--run-date {run_date}: only data.window reads it; received no data.window",
-                hint="add one, such as data.window: {length: 4w}, and @window_start and @window_end to the query",
-            )
-        literal = None
-    else:
-        given = run_date or window.run_date
-        literal = window.of_day(day_of(given, "--run-date") if given else today(window))
-    split = _literal_starts(config.data.split, literal)
-    problems = [f"{loaded.where('data', 'split', 'time', 'starts', name)}: {what}" for name, what in _misplaced(split, literal)]
+    if run_date is not None and loaded.config.data.window is None:
+        raise UserError(
+            f"--run-date {run_date}: only data.window reads it; received no data.window",
+            hint="add one, such as data.window: {length: 4w}, and @window_start and @window_end to the query",
+        )
+    config = of_day(loaded.config, run_date)
+    misplaced = _misplaced(config.data.split, config.data.window)
+    problems = [f"{loaded.where('data', 'split', 'time', 'starts', name)}: {what}" for name, what in misplaced]
     if problems:
         raise ConfigError(problems)
-    data = config.data.model_copy(update={"window": literal, "split": split})
-    return replace(loaded, config=config.model_copy(update={"data": data}))
+    return replace(loaded, config=config)
+
+
+def of_day(config: Config, run_date: str | date | None = None) -> Config:
+    """Return the config with every day literal, unchecked: for a look at the rows that a run would read.
+
+    Raises:
+        UserError: a run date that is none.
+    """
+    window = config.data.window
+    if window is not None:
+        given = run_date or window.run_date
+        window = window.of_day(day_of(given, "--run-date") if given else today(window))
+    split = _literal_starts(config.data.split, window)
+    return config.model_copy(update={"data": config.data.model_copy(update={"window": window, "split": split})})
 
 
 def _literal_starts(split: Split, window: Window | None) -> Split:
