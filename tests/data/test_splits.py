@@ -3,15 +3,18 @@
 import datetime as dt
 import pickle
 from decimal import Decimal
+from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 import tensorflow as tf
 
 from waze_data_tfx.config.split import Split
 from waze_data_tfx.data import splits
-from waze_data_tfx.data.hash_text import as_text, joined
+from waze_data_tfx.data.hash_text import as_text, joined, sql_bucket
 from waze_data_tfx.data.splits import fingerprints, splitter_of
+from waze_data_tfx.data.sql import prepare, translate
 from waze_data_tfx.errors import DataError
 
 
@@ -168,3 +171,37 @@ def test_keys_are_joined_and_fingerprinted_as_tensorflow_does() -> None:
     texts = joined([as_text(pa.array(["a", "b"]), "x"), as_text(pa.array([1, 2]), "y")])
     raw = tf.raw_ops.Fingerprint(data=["a\x1f1", "b\x1f2"], method="farmhash64").numpy().view("<i8").reshape(-1)
     assert splits.fingerprints_of(texts).tolist() == raw.tolist()
+
+
+def test_the_documented_sql_makes_the_same_bucket() -> None:
+    """The SQL of `sql_bucket`, translated and run by DuckDB over the very values, makes the same buckets."""
+    columns = {
+        "s": pa.array(["é", "", None, "x"]),
+        "i": pa.array([1, -2, None, 4]),
+        "b": pa.array([True, None, False, True]),
+        "d": pa.array([dt.date(2024, 2, 29), None, dt.date(1999, 12, 31), dt.date(2025, 1, 1)]),
+        "at": pa.array([MOMENT, MOMENT.replace(microsecond=7), MOMENT.replace(microsecond=0), None], pa.timestamp("us", "UTC")),
+        "local": pa.array([MOMENT, MOMENT.replace(microsecond=7), MOMENT.replace(microsecond=0), None], pa.timestamp("us")),
+        "n": pa.array([Decimal("1.50"), Decimal(100), None, Decimal("-0.000000001")], NUMERIC),
+    }
+    batch = pa.record_batch(columns)
+    types = dict(zip(batch.schema.names, batch.schema.types, strict=True))
+    for by in [[name] for name in columns] + [["s", "i", "b", "d"], ["at", "local", "n"]]:
+        query = f"SELECT {sql_bucket(by, 7, types)} AS bucket FROM `shop.trips`"
+        translated = translate(query, file=Path("bucket.sql"))
+        with duckdb.connect() as database:
+            prepare(database)
+            database.register("shop.trips", pa.table(columns))
+            found = [row[0] for row in database.execute(translated.sql).fetchall()]
+        ours = ids({"by": by, "buckets": {f"s{i}" if i > 1 else ("train", "eval")[i]: 1 for i in range(7)}}, batch)
+        assert found == ours, (by, query)
+
+
+def test_the_documented_sql_takes_bytes_as_they_are() -> None:
+    """No DuckDB here: BYTES are not on the list of `data.sql`. `test_bytes_are_hashed_as_they_are` says what the hash is of."""
+    types = {"raw": pa.binary(), "s": pa.string()}
+    assert sql_bucket(["raw"], 3, types) == r"ABS(MOD(FARM_FINGERPRINT(IFNULL(`raw`, b'\x1e')), 3))"
+    assert sql_bucket(["raw", "s"], 3, types) == (
+        r"ABS(MOD(FARM_FINGERPRINT(CONCAT(IFNULL(`raw`, b'\x1e'), b'\x1f', "
+        r"IFNULL(CAST(NULLIF(CAST(`s` AS STRING), '') AS BYTES), b'\x1e'))), 3))"
+    )
