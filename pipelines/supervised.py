@@ -48,7 +48,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
                 "label_empty": config.label_empty,
                 **shared,
             },
-            library=(THIS, "components/query_example_gen", "data"),
+            library=(THIS, "components/query_example_gen", "data", "config/split.py", "config/window.py"),
             data=() if config.data.query else tuple(input_files(config)),
             queries=config.data.query is not None,
         ),
