@@ -13,9 +13,11 @@ BASE = [
     "jinja2>=3.1",
     "numpy",
     "pydantic>=2.7,<3",
+    "python-dateutil>=2.8",
     "rich>=13",
     "ruamel.yaml>=0.18",
     "typer>=0.12",
+    "tzdata",
 ]
 TFX = [
     "apache-beam==2.77.*",

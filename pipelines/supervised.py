@@ -48,7 +48,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
                 "label_empty": config.label_empty,
                 **shared,
             },
-            library=(THIS, "components/query_example_gen", "data"),
+            library=(THIS, "components/query_example_gen", "data", "config/split.py", "config/window.py"),
             data=() if config.data.query else tuple(input_files(config)),
             queries=config.data.query is not None,
         ),
@@ -214,16 +214,22 @@ def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
 
 
 def rows_read(config: Config) -> dict[str, Any]:
-    """Return what decides which rows are read: of a query its text and values, of files nothing but their content."""
+    """Return what decides which rows are read: of a query its text and values, of files nothing but their content.
+
+    Of a window that is what the query is given, and how few rows are too few: its spelling moves nothing.
+    """
     values = _dump(config.data)
-    for name in ("input", "query", "tables"):
+    for name in ("input", "query", "tables", "window"):
         del values[name]
+    values["split"] = config.data.split.settings()
     if config.data.query is None:
         return values
     query = read_query(config)
     engine = config.env.query.engine
     text = query.override if engine == "duckdb" and query.override is not None else query.text
-    return {**values, "engine": engine, "query": text}
+    parameters = {name: _dump(parameter) for name, parameter in query.parameters.items()}
+    min_rows = {"min_rows": config.data.window.min_rows} if config.data.window else {}
+    return {**values, "parameters": parameters, **min_rows, "engine": engine, "query": text}
 
 
 def _dump(section: Any) -> dict[str, Any]:

@@ -14,7 +14,22 @@ from waze_data_tfx import errors, scaffold
 from waze_data_tfx.cli import main
 from waze_data_tfx.history.record import Run
 
-COMMANDS = ("new", "check", "plan", "run", "runs", "show", "report", "compare", "predict", "rollback", "node", "doctor", "schema")
+COMMANDS = (
+    "new",
+    "check",
+    "plan",
+    "run",
+    "backfill",
+    "runs",
+    "show",
+    "report",
+    "compare",
+    "predict",
+    "rollback",
+    "node",
+    "doctor",
+    "schema",
+)
 CONFIG = """\
 name: eta
 label: seconds

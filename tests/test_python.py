@@ -16,7 +16,21 @@ from waze_data_tfx.config import metrics
 from waze_data_tfx.config.section import Section
 from waze_data_tfx.errors import ConfigError
 
-COMMANDS = {"Result", "change", "check", "compare", "costs", "create_metric_spec", "load", "plan", "predict", "run", "to_yaml"}
+COMMANDS = {
+    "Cycle",
+    "Result",
+    "backfill",
+    "change",
+    "check",
+    "compare",
+    "costs",
+    "create_metric_spec",
+    "load",
+    "plan",
+    "predict",
+    "run",
+    "to_yaml",
+}
 
 
 def test_every_section_and_every_metric_is_public_and_nothing_else_but_the_commands() -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .config.data import QueryParameter as QueryParameter
     from .config.data import Rule as Rule
     from .config.data import SchemaSource as SchemaSource
-    from .config.data import Split as Split
     from .config.data import Table as Table
     from .config.env import Env as Env
     from .config.env import Metadata as Metadata
@@ -74,10 +73,15 @@ if TYPE_CHECKING:
     from .config.push import Push as Push
     from .config.query_engine import QueryEngine as QueryEngine
     from .config.schema import Config as Config
+    from .config.split import Split as Split
+    from .config.split import TimeSplit as TimeSplit
     from .config.training import EarlyStopping as EarlyStopping
     from .config.training import Training as Training
     from .config.tuner import Parameter as Parameter
     from .config.tuner import Tuner as Tuner
+    from .config.window import Window as Window
+    from .cycles import Cycle as Cycle
+    from .cycles import backfill as backfill
 
 __version__ = "0.1.0"
 _HOMES = {
@@ -100,7 +104,6 @@ _HOMES = {
         "QueryParameter",
         "Rule",
         "SchemaSource",
-        "Split",
         "Table",
     ),
     "config.env": (
@@ -157,6 +160,7 @@ _HOMES = {
     "config.push": ("Push",),
     "config.query_engine": ("QueryEngine",),
     "config.schema": ("Config",),
+    "config.split": ("Split", "TimeSplit"),
     "config.training": (
         "EarlyStopping",
         "Training",
@@ -165,6 +169,8 @@ _HOMES = {
         "Parameter",
         "Tuner",
     ),
+    "config.window": ("Window",),
+    "cycles": ("Cycle", "backfill"),
 }
 """What users import, by the module that holds it; the imports above say the same to editors, and a test holds both together."""
 __all__ = sorted(name for names in _HOMES.values() for name in names)

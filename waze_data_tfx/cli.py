@@ -29,6 +29,10 @@ OfConfig = Annotated[Path | None, typer.Option("--config", help="Look only at th
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="HTML file; default: in the run's folder.")]
 From = Annotated[str | None, typer.Option("--from", metavar="NODE", help="Start here; nodes before are taken from earlier runs.")]
 To = Annotated[str | None, typer.Option("--to", metavar="NODE", help="Stop after this node.")]
+RunDate = Annotated[
+    str | None,
+    typer.Option("--run-date", metavar="DATE", help="Day that the run is of, for data.window; default: today in its time zone."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Reuse nothing.")]
 
 
@@ -75,9 +79,11 @@ def new(
 
 
 @app.command()
-def check(config: ConfigPath, env: EnvName = "local", sets: Sets = None, as_json: AsJson = False) -> None:
+def check(
+    config: ConfigPath, env: EnvName = "local", sets: Sets = None, run_date: RunDate = None, as_json: AsJson = False
+) -> None:
     """Validate a config, the columns it names and the functions in your files; in under a second."""
-    loaded = _checked(config, env, sets)
+    loaded = _checked(config, env, sets, run_date)
     if as_json:
         _print_json({"ok": True, "config": str(loaded.path), "name": loaded.config.name})
     else:
@@ -92,13 +98,14 @@ def plan(
     start: From = None,
     end: To = None,
     force: Force = False,
+    run_date: RunDate = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the graph, what would be executed or reused and why, and where things go; runs nothing."""
     from . import runners
     from .runners.cache import Selection
 
-    loaded = _checked(config, env, sets)
+    loaded = _checked(config, env, sets, run_date)
     runner = runners.get(loaded.config.env.runner)(loaded, env)
     planned = runner.plan(Selection(start, end, force))
     places = {
@@ -108,6 +115,9 @@ def plan(
         "runner": loaded.config.env.runner,
     }
     reads = _costs(loaded.config)
+    window = loaded.config.data.window
+    if window is not None:
+        places["window"] = window.described()
     if as_json:
         nodes = [
             {"id": p.node.id, "upstream": p.node.upstream, "decision": p.decision, "reason": p.reason, "key": p.key}
@@ -136,6 +146,7 @@ def run(
     end: To = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest run after a failure or a kill.")] = False,
     force: Force = False,
+    run_date: RunDate = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the pipeline; ends with a pushed model, or says why not.
@@ -147,7 +158,8 @@ def run(
     from .report.text import print_end
     from .runners.cache import Selection
 
-    done, report = execute(_checked(config, env, sets), env, Selection(start, end, force), resume=resume, quiet=as_json)
+    loaded = _checked(config, env, sets, run_date, resume=resume)
+    done, report = execute(loaded, env, Selection(start, end, force), resume=resume, quiet=as_json)
     if as_json:
         from dataclasses import asdict
 
@@ -155,6 +167,42 @@ def run(
     else:
         print_end(done, verdict_of(done.folder), report, then=_next(done, config))
     raise typer.Exit(done.exit_code or 0)
+
+
+@app.command()
+def backfill(
+    config: ConfigPath,
+    start: Annotated[str, typer.Option("--from", metavar="DATE", help="Run date of the first cycle.")],
+    end: Annotated[str, typer.Option("--to", metavar="DATE", help="Run date up to which there are cycles, itself included.")],
+    env: EnvName = "local",
+    sets: Sets = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cycles and what has come of them; run nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the cycles of the config's window, one after the other: a run date every step from --from to --to.
+
+    A cycle that an earlier backfill has finished is left as it is; a refused one is noted and the next goes on; the first that
+    fails ends it. Exit codes: 0 all done, 3 some refused or stopped by their data, else that of the run that failed.
+    """
+    from .config import load
+    from .cycles import SETTLED, backfill_of, exit_code
+    from .report.text import print_table
+
+    found = backfill_of(load(config, env=env, sets=sets or ()), start, end, env=env, quiet=as_json)
+    cycles = list(found.look() if dry_run else found.run())
+    failed = next((c for c in cycles if c.state not in (*SETTLED, "waiting")), None)
+    if as_json:
+        from dataclasses import asdict
+
+        go_on = found.command(failed) if failed else None
+        _print_json({"cycles": [asdict(c) for c in cycles], "exit_code": exit_code(cycles), "next": go_on})
+    else:
+        print()
+        rows = ((c.run_date, f"{c.start} to {c.end}", c.shown_state, c.rows, c.verdict, c.version, c.run) for c in cycles)
+        print_table(("CYCLE", "WINDOW", "STATE", "ROWS", "VERDICT", "VERSION", "RUN"), rows)
+    if failed and not as_json:
+        print(f"{failed.state}: cycle {failed.run_date}: {failed.message}\n  next: {found.command(failed)}", file=sys.stderr)
+    raise typer.Exit(exit_code(cycles))
 
 
 @app.command()
@@ -317,12 +365,13 @@ def schema(
     _print_json(Config.model_json_schema(by_alias=True))
 
 
-def _checked(path: Path, env: str, sets: list[str] | None) -> Any:
+def _checked(path: Path, env: str, sets: list[str] | None, run_date: str | None = None, *, resume: bool = False) -> Any:
     """Load a config and check what can be checked without running: columns, rules and the user's functions."""
-    from .commands import checked
+    from .commands import checked, run_date_of
     from .config import load
 
-    return checked(load(path, env=env, sets=sets or ()))
+    loaded = load(path, env=env, sets=sets or ())
+    return checked(loaded, run_date=run_date_of(loaded, run_date, resume=resume))
 
 
 def _costs(config: Any) -> list[dict[str, Any]]:

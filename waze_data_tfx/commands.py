@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from .config import Config, Loaded
 from .config.change import change
 from .config.load import from_python
 from .config.load import load as load_file
+from .config.run_date import dated
 from .config.writing import to_yaml
 from .history.record import VERDICT_FILE
 
@@ -32,12 +34,16 @@ __all__ = [
     "checked",
     "compare",
     "costs",
+    "error_of",
     "execute",
     "load",
+    "loaded_of",
     "plan",
     "predict",
     "run",
+    "run_date_of",
     "run_of",
+    "saved",
     "to_yaml",
     "verdict_of",
 ]
@@ -50,6 +56,7 @@ FUNCTIONS = (
     ("pipeline", "build", (2, 2)),
 )
 Source = Config | str | os.PathLike[str]
+Day = str | date
 
 
 @dataclass(frozen=True)
@@ -94,17 +101,28 @@ def load(path: str | os.PathLike[str], *, env: str = "local", sets: Iterable[str
     return load_file(path, env=env, sets=sets).config
 
 
-def check(config: Source, *, env: str = "local") -> None:
+def check(config: Source, *, env: str = "local", run_date: Day | None = None) -> None:
     """Check what can be checked without running: the config, the columns it names, rules and the functions in your files.
+
+    Args:
+        config: made in Python, or the path of a YAML file.
+        env: where it runs.
+        run_date: the day that a run would be of, for a config with a window; default: today.
 
     Raises:
         ConfigError: with every problem found, one line each.
     """
-    checked(_loaded(config, env))
+    checked(loaded_of(config, env), run_date=run_date)
 
 
 def plan(
-    config: Source, *, env: str = "local", start: str | None = None, end: str | None = None, force: bool = False
+    config: Source,
+    *,
+    env: str = "local",
+    start: str | None = None,
+    end: str | None = None,
+    force: bool = False,
+    run_date: Day | None = None,
 ) -> "list[Planned]":
     """Return for each node what a run would do and why: `node.id`, `decision`, `reason`; runs nothing.
 
@@ -114,12 +132,12 @@ def plan(
     from . import runners
     from .runners.cache import Selection
 
-    loaded = checked(_loaded(config, env))
+    loaded = checked(loaded_of(config, env), run_date=run_date)
     planned: list[Planned] = runners.get(loaded.config.env.runner)(loaded, env).plan(Selection(start, end, force))
     return planned
 
 
-def costs(config: Source, *, env: str = "local") -> "list[Cost]":
+def costs(config: Source, *, env: str = "local", run_date: Day | None = None) -> "list[Cost]":
     """Return what running the config's query reads, by table: rows and bytes; BigQuery's dry run where it is the engine.
 
     Nothing is read and nothing billed. Empty where the rows come from files.
@@ -130,7 +148,7 @@ def costs(config: Source, *, env: str = "local") -> "list[Cost]":
     """
     from .data.engines import engine_of
 
-    loaded = _loaded(config, env)
+    loaded = dated(loaded_of(config, env), run_date)
     return engine_of(loaded.config).costs() if loaded.config.data.query else []
 
 
@@ -142,6 +160,7 @@ def run(
     end: str | None = None,
     resume: bool = False,
     force: bool = False,
+    run_date: Day | None = None,
     quiet: bool = False,
 ) -> Result:
     """Run the pipeline as `waze-tfx run` does; return how it ended, pushed, refused or stopped by its data.
@@ -153,6 +172,7 @@ def run(
         end: node to stop after.
         resume: go on with the newest run after a failure or a kill.
         force: reuse nothing.
+        run_date: the day that the run is of, for a config with a window; default: today, or that of the run that is resumed.
         quiet: print nothing.
 
     Raises:
@@ -161,12 +181,13 @@ def run(
     from .report.text import print_end
     from .runners.cache import Selection
 
-    loaded = checked(_loaded(config, env))
+    undated = loaded_of(config, env)
+    loaded = checked(undated, run_date=run_date_of(undated, run_date, resume=resume))
     if isinstance(config, Config):
-        loaded, env = _saved(loaded), "local"  # the file holds what the environment's overlay said
+        loaded, env = saved(undated, loaded), "local"  # the file holds what the environment's overlay said
     done, report = execute(loaded, env, Selection(start, end, force), resume=resume, quiet=quiet)
     if done.state not in ("done", "refused", "stopped"):
-        error = _error_of(done)
+        error = error_of(done)
         error.add_note(f"report: {report}")
         raise error
     result = _result(done, report)
@@ -218,26 +239,33 @@ def predict(
     """
     from .prediction import predict_file, predict_rows
 
-    loaded = _loaded(config, env).config
+    loaded = loaded_of(config, env).config
     if isinstance(rows, str | os.PathLike):
         return predict_file(loaded, Path(rows), version=version, limit=limit)
     return predict_rows(loaded, rows, version=version, limit=limit)
 
 
-def checked(loaded: Loaded) -> Loaded:
-    """Return the config, checked as far as that goes without running.
+def checked(loaded: Loaded, *, run_date: Day | None = None) -> Loaded:
+    """Return the config of a day's run, its days literal, checked as far as that goes without running.
+
+    Args:
+        loaded: the config.
+        run_date: the day that a run is of; default: today. Only a config with a window has one.
 
     Raises:
         ConfigError: with every problem found, one line each.
+        UserError: a run date that is none, or that nothing would read.
     """
     from .data.problems import check_columns
+    from .data.query import window_problems
     from .usercode import check_function
 
+    loaded = dated(loaded, run_date)
+    problems = window_problems(loaded)
     try:
-        problems = check_columns(loaded)
+        problems = problems or check_columns(loaded)  # without its parameters, no query has columns
     except errors.NoCredentials as error:  # the graph can be shown all the same; a run will say it again
         print(f"not checked: the query and its columns: {error}", file=sys.stderr)
-        problems = []
     for section, function, n_args in FUNCTIONS:
         if file := getattr(loaded.config.code, section):
             try:
@@ -247,6 +275,27 @@ def checked(loaded: Loaded) -> Loaded:
     if problems:
         raise errors.ConfigError(problems)
     return loaded
+
+
+def run_date_of(loaded: Loaded, given: Day | None, *, resume: bool) -> Day | None:
+    """Return the day that a run is of: a run that goes on keeps its own, even tomorrow.
+
+    Raises:
+        UserError: another day is asked for than that of the run that would go on.
+    """
+    from .history.record import newest_run
+
+    if not resume or loaded.config.data.window is None:
+        return given
+    assert loaded.config.root is not None
+    newest = newest_run(loaded.config.root)
+    own = newest.window.get("run_date") if newest else None
+    if newest and given and own and str(given) != own:
+        raise errors.UserError(
+            f"--resume --run-date {given}: run {newest.id} is of {own}",
+            hint="take one of the two away: --resume keeps the run's day",
+        )
+    return own or given
 
 
 def execute(loaded: Loaded, env: str, selection: "Selection", *, resume: bool, quiet: bool) -> "tuple[Run, str]":
@@ -272,17 +321,27 @@ def verdict_of(folder: Path, name: str = VERDICT_FILE) -> "Verdict | None":
     return Verdict.from_json(path.read_text("utf-8")) if path.is_file() else None
 
 
-def _loaded(config: Source, env: str) -> Loaded:
+def loaded_of(config: Source, env: str) -> Loaded:
+    """Return the config with its environment and absolute paths, of no day yet.
+
+    Raises:
+        ConfigError: with every problem found, one line each.
+    """
     return from_python(config, env=env) if isinstance(config, Config) else load_file(config, env=env)
 
 
-def _saved(loaded: Loaded) -> Loaded:
-    """Write the config's YAML below its root, where the commands in a run's messages find it."""
+def saved(undated: Loaded, loaded: Loaded) -> Loaded:
+    """Write the YAML of a config from Python below its root, where the commands in a run's messages find it.
+
+    Args:
+        undated: the config as it was given, of no day.
+        loaded: the same of the run's day, which is returned with the file's path.
+    """
     from .history.record import write_text
 
     assert loaded.config.root is not None
     path = loaded.config.root / FROM_PYTHON
-    text = f"# The config of the last run from Python; written by waze_data_tfx.run.\n{to_yaml(loaded.config)}"
+    text = f"# The config of the last run from Python; written by waze_data_tfx.run.\n{to_yaml(undated.config)}"
     try:
         write_text(path, text)
     except OSError as error:
@@ -290,6 +349,15 @@ def _saved(loaded: Loaded) -> Loaded:
             f"{loaded.where('root')}: {path.parent} cannot be written: {error.strerror}", hint="give Config another root"
         ) from error
     return Loaded(loaded.config, path, loaded.positions)
+
+
+def error_of(run: "Run") -> errors.WazeTfxError:
+    """Return the error that a failed or interrupted run ended with."""
+    noted: Mapping[str, str] | None = next((n.error for n in run.nodes.values() if n.state == "failed" and n.error), None)
+    if noted:
+        return errors.BY_NAME.get(noted["type"], errors.RunFailed)(noted["message"], hint=noted["hint"])
+    kind = {c.exit_code: c for c in (errors.UserError, errors.RunFailed, errors.Interrupted)}.get(run.exit_code or 1)
+    return (kind or errors.RunFailed)(run.message)
 
 
 def _write_report(run: "Run") -> str:
@@ -317,12 +385,3 @@ def _result(run: "Run", report: str) -> Result:
         folder=run.folder,
         seconds=run.seconds or 0.0,
     )
-
-
-def _error_of(run: "Run") -> errors.WazeTfxError:
-    """Return the error that a failed or interrupted run ended with."""
-    noted: Mapping[str, str] | None = next((n.error for n in run.nodes.values() if n.state == "failed" and n.error), None)
-    if noted:
-        return errors.BY_NAME.get(noted["type"], errors.RunFailed)(noted["message"], hint=noted["hint"])
-    kind = {c.exit_code: c for c in (errors.UserError, errors.RunFailed, errors.Interrupted)}.get(run.exit_code or 1)
-    return (kind or errors.RunFailed)(run.message)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .commands import Result, run_of
+from .config.run_date import of_day
 from .config.schema import Config
 from .errors import UserError, unknown_name
 from .evaluation.verdict import Check
@@ -44,6 +45,8 @@ T = TypeVar("T")
 
 def rows(config: Config, n: int = 500) -> list[Row]:
     """Return the first rows of the config's first input file, or of its query; no rule is applied.
+
+    Of a window it is today's, unless `data.window.run_date` says otherwise.
 
     Raises:
         DataError: there is no file or table, or it cannot be read or has no rows.
@@ -86,7 +89,7 @@ def _first_rows(config: Config, n: int) -> "FirstRows":
     from .data.sources import file_format, input_files
 
     if config.data.query:
-        return of_query(config, n)
+        return of_query(of_day(config), n)
     file = input_files(config)[0]
     kind = file_format(config, file)
     if kind == "tfrecord":

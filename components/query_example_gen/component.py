@@ -18,6 +18,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from waze_data_tfx.components.query_example_gen import counts, logic
 from waze_data_tfx.config.schema import Config
+from waze_data_tfx.data import disjoint
 from waze_data_tfx.errors import DataError
 
 PARTS, STAGING = ".parts", ".staging"
@@ -31,7 +32,7 @@ def QueryExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the
     rows: Parameter[str] = "training",
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
-    """Read `data.input` or run `data.query`, apply the rules, split by hash and write tf.Examples and rows.json.
+    """Read `data.input` or run `data.query`, apply the rules, split them and write tf.Examples and rows.json.
 
     Args:
         config: the resolved config as JSON.
@@ -44,7 +45,7 @@ def QueryExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the
     """
     kind: logic.Rows = "serving" if rows == "serving" else "training"
     settings = logic.settings_for(Config.model_validate_json(config), kind)
-    names = list(settings.data.split.buckets)
+    names = list(settings.data.split.names)
     examples.split_names = artifact_utils.encode_split_names(names)
     folders = {name: artifact_utils.get_split_uri([examples], name) for name in names}
     parts, staging = os.path.join(examples.uri, PARTS), os.path.join(examples.uri, STAGING)
@@ -54,6 +55,8 @@ def QueryExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the
     _run(beam_pipeline, plan, parts)
     summarise = counts.summarise_serving if kind == "serving" else counts.summarise
     counted = summarise(settings, [_read_part(parts, i) for i in range(len(plan.parts))])
+    if plan.disjoint:
+        disjoint.check(staging, names=names, columns=plan.disjoint, where=settings.data.named)
     for folder in (parts, staging):
         fileio.rmtree(folder)
     with fileio.open(os.path.join(examples.uri, logic.ROWS_FILE), "w") as opened:

@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from waze_data_tfx.config.schema import Config
+from waze_data_tfx.data.query import check_window
 from waze_data_tfx.errors import DataError, did_you_mean
 
 N_UNKNOWN = 100
-"""Texts that are no class of which the rows are counted one by one."""
+"""Texts that are no class, and values that are no split, of which the rows are counted one by one."""
+N_SHOWN = 3
 
 
 @dataclass
@@ -22,6 +24,9 @@ class Counts:
     rows: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     splits: dict[str, int] = field(default_factory=dict)
+    split_missing: int = 0  # rows without a value in the column that decides
+    split_unknown: dict[str, int] = field(default_factory=dict)  # value that names no split: its rows, of the first N_UNKNOWN
+    split_unknown_more: int = 0  # rows with other such values
     label_missing: int = 0
     label_unknown: dict[str, int] = field(default_factory=dict)  # text that is no class: its rows, of the first N_UNKNOWN texts
     label_unknown_more: int = 0  # rows with other such texts
@@ -33,13 +38,31 @@ class Counts:
 
     def add(self, other: "Counts") -> None:
         """Add another file's counts."""
-        for name in ("rows", "label_missing", "label_unknown_more", "weight_missing", "weight_negative"):
+        for name in (
+            "rows",
+            "split_missing",
+            "split_unknown_more",
+            "label_missing",
+            "label_unknown_more",
+            "weight_missing",
+            "weight_negative",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("dropped", "splits", "present", "weights"):
             add(getattr(self, name), getattr(other, name))
         self.add_unknown(other.label_unknown)
+        self.add_unplaced(0, other.split_unknown)
         for split, classes in other.label_classes.items():
             add(self.label_classes.setdefault(split, {}), classes)
+
+    def add_unplaced(self, n_missing: int, values: Mapping[str, int]) -> None:
+        """Add rows of no split: without a value, and by value."""
+        self.split_missing += n_missing
+        for value, n in values.items():
+            if value in self.split_unknown or len(self.split_unknown) < N_UNKNOWN:
+                self.split_unknown[value] = self.split_unknown.get(value, 0) + n
+            else:
+                self.split_unknown_more += n
 
     def add_unknown(self, texts: Mapping[str, int]) -> None:
         """Add rows by texts that are no class."""
@@ -54,15 +77,16 @@ def summarise(config: Config, counts: Sequence[Counts]) -> dict[str, Any]:
     """Add the counts up and return what goes into rows.json.
 
     Raises:
-        DataError: no row, too many rows dropped, a label or weight that cannot be used in a kept row, a feature without any
-            value, or an empty split.
+        DataError: no row, too few in the window, too many dropped, rows of no split, a label or weight that cannot be used in a
+            kept row, a feature without any value, or an empty split.
     """
-    total = Counts(dropped={r.name: 0 for r in config.data.rules}, splits=dict.fromkeys(config.data.split.buckets, 0))
+    total = Counts(dropped={r.name: 0 for r in config.data.rules}, splits=dict.fromkeys(config.data.split.names, 0))
     for part in counts:
         total.add(part)
     where = config.data.named
     n_dropped = sum(total.dropped.values())
     by_rule = ", ".join(f"{name}: {n}" for name, n in total.dropped.items()) or "no rules"
+    check_window(config, total.rows)
     if not total.rows:
         raise DataError(f"{where}: no rows; expected at least one row per split", hint="look how the file was written")
     if n_dropped > config.data.max_dropped * total.rows:
@@ -71,6 +95,7 @@ def summarise(config: Config, counts: Sequence[Counts]) -> dict[str, Any]:
             f"{config.data.max_dropped:g} (data.max_dropped)",
             hint="look at the rules' conditions, or raise data.max_dropped",
         )
+    _check_placed(config, total, total.rows - n_dropped)
     _check_label(config, total, total.rows - n_dropped)
     _check_weight(config, total, total.rows - n_dropped)
     empty = [name for name, n in total.splits.items() if not n]
@@ -78,7 +103,7 @@ def summarise(config: Config, counts: Sequence[Counts]) -> dict[str, Any]:
         raise DataError(
             f"{where}: split '{empty[0]}' is empty; rows read {total.rows}, dropped {n_dropped} ({by_rule}), "
             f"splits {', '.join(f'{s}: {n}' for s, n in total.splits.items())}; expected at least one row per split",
-            hint=f"give more rows, a larger share to data.split.buckets.{empty[0]}, or more columns to data.split.by",
+            hint=_more_rows(config, empty[0]),
         )
     _check_features(config, total, total.rows - n_dropped)
     return {
@@ -97,7 +122,7 @@ def summarise_serving(config: Config, counts: Sequence[Counts]) -> dict[str, Any
     Raises:
         DataError: no row.
     """
-    total = Counts(splits=dict.fromkeys(config.data.split.buckets, 0))
+    total = Counts(splits=dict.fromkeys(config.data.split.names, 0))
     for part in counts:
         total.add(part)
     if not total.rows:
@@ -122,6 +147,41 @@ def counts_from_json(text: str) -> Counts:
     """Read what `counts_to_json` wrote."""
     values = json.loads(text)
     return Counts(**{f.name: values[f.name] for f in fields(Counts)})
+
+
+def _more_rows(config: Config, split: str) -> str:
+    ways = {
+        "hash": f"give more rows, a larger share to data.split.buckets.{split}, or more columns to data.split.by",
+        "time": "look at data.split.time.starts and at the times of the rows",
+        "column": f"look at data.split.values.{split} and at the values of {config.data.split.column}",
+    }
+    return ways[config.data.split.kind]
+
+
+def _check_placed(config: Config, total: Counts, n_kept: int) -> None:
+    split = config.data.split
+    n_unknown = sum(total.split_unknown.values()) + total.split_unknown_more
+    if not total.split_missing + n_unknown:
+        return
+    column = split.time.column if split.time else split.column
+    key = "time.column" if split.time else "column"
+    rule = f"{{name: no {column}, drop: '\"{column}\" IS NULL'}}"
+    if not n_unknown:
+        raise DataError(
+            f"{config.data.named}: data.split.{key}: '{column}' has no value in {total.split_missing} of {n_kept} kept rows; "
+            "expected one in every row, which says its split",
+            hint=f"mend the rows, or drop them by a rule under data.rules: {rule}",
+        )
+    worst = sorted(total.split_unknown.items(), key=lambda item: (-item[1], item[0]))
+    known = [text for texts in split.texts.values() for text in texts]
+    shown = ", ".join(f"'{value}' in {n}" for value, n in worst[:N_SHOWN])
+    more = f", other values in {n_unknown - sum(n for _, n in worst[:N_SHOWN])}" if len(worst) > N_SHOWN else ""
+    missing = f", none in {total.split_missing}" if total.split_missing else ""
+    raise DataError(
+        f"{config.data.named}: data.split.column: '{column}' names no split in {n_unknown + total.split_missing} of {n_kept} "
+        f"kept rows: received {shown}{more}{missing}; known: {', '.join(known)}{did_you_mean(worst[0][0], known)}",
+        hint="mend the rows, name the value under data.split.values, or leave such rows out with data.split.others: drop",
+    )
 
 
 def _check_label(config: Config, total: Counts, n_kept: int) -> None:

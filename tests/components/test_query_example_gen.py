@@ -321,3 +321,70 @@ def test_importing_the_component_spares_aiplatform():
     code = "import sys, waze_data_tfx.components.query_example_gen, waze_data_tfx.components.transform; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "google.cloud.aiplatform" not in modules
+
+
+@pytest.fixture
+def split(tmp_path):
+    """Return a function that writes rows (user, day, part) and a config with a split, and runs ExampleGen over them."""
+
+    def write(how, rows, more=""):
+        lines = [f"{user},{day},{part},{i},{i}" for i, (user, day, part) in enumerate(rows)]
+        for number, chunk in enumerate((lines[::2], lines[1::2])):  # two parts: a key may be in both
+            (tmp_path / f"{number}.csv").write_text("\n".join(["user,day,part,km,seconds", *chunk]) + "\n")
+        data = f'data:\n  input: "*.csv"\n  split: {how}\n{more}'
+        (tmp_path / "trips.yaml").write_text(
+            f"name: trips\nlabel: seconds\n{data}features: {{dense: [km]}}\n"
+            "evaluation: {metrics: [{name: mae, upper_bound: 10}]}\n"
+        )
+        return run(load(tmp_path / "trips.yaml").config, tmp_path)
+
+    return write
+
+
+BY_DAY = "{time: {column: day, starts: {test: '2025-01-03', eval: '2025-01-02'}}, disjoint: [user]}"
+DAYS = [("a", "2025-01-01", ""), ("b", "2025-01-02", ""), ("c", "2025-01-03", ""), ("a", "2025-01-01T23:59:59Z", "")]
+
+
+def kms(artifact):
+    names = artifact_utils.decode_split_names(artifact.split_names)
+    return {name: sorted(e["km"][0] for e in examples(artifact, name)) for name in names}
+
+
+def test_rows_are_split_by_time(split):
+    artifact = split(BY_DAY, DAYS)
+    assert kms(artifact) == {"train": [0, 3], "eval": [1], "test": [2]}
+    left = sorted(p.name for p in Path(artifact.uri).iterdir())
+    assert left == ["Split-eval", "Split-test", "Split-train", "rows.json"]  # the keys' files are gone
+
+
+def test_a_key_in_two_splits_stops_the_node_and_is_named(split):
+    with pytest.raises(DataError) as caught:
+        split(BY_DAY, [*DAYS, ("a", "2025-01-02", ""), ("b", "2025-01-02", ""), ("c", "2025-01-03", "")])
+    assert "data.split.disjoint: 1 of 3 values of user are in more than one split: user=a (rows in train: 2, eval: 1)" in str(
+        caught.value
+    )
+
+
+def test_rows_without_a_time_stop_the_node_unless_a_rule_drops_them(split):
+    rows = [*DAYS, ("d", "", ""), ("e", "", "")]
+    with pytest.raises(DataError) as caught:
+        split(BY_DAY, rows)
+    assert "data.split.time.column: 'day' has no value in 2 of 6 kept rows; expected one in every row" in caught.value.message
+    assert caught.value.hint.endswith("data.rules: {name: no day, drop: '\"day\" IS NULL'}")
+    assert kms(split(BY_DAY, rows, "  rules: [{name: no day, drop: '\"day\" IS NULL'}]\n"))["train"] == [0, 3]
+
+
+def test_rows_whose_column_names_no_split_stop_the_node_or_are_dropped_and_counted(split):
+    rows = [("a", "", part) for part in ("train", "dev", "train", "tset", "", "tset")]
+    by_column = "{column: part, values: {train: train, eval: dev, test: test}"
+    with pytest.raises(DataError) as caught:
+        split(by_column + "}", rows)
+    assert (
+        "data.split.column: 'part' names no split in 3 of 6 kept rows: received 'tset' in 2, none in 1; known: train, dev, test; "
+        "did you mean 'test'?"
+    ) in caught.value.message
+    artifact = split(by_column.replace(", test: test", "") + ", others: drop}", rows)
+    assert kms(artifact) == {"train": [0, 2], "eval": [1]}
+    counted = json.loads(Path(artifact.uri, "rows.json").read_text())
+    assert counted["dropped"] == {"data.split.others": 3}
+    assert counted["rows_read"] == 6

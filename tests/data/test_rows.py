@@ -1,4 +1,4 @@
-"""Reading, parsing and splitting rows; expected values by hand or from BigQuery's documentation."""
+"""Reading and parsing rows; expected values by hand."""
 
 import gzip
 
@@ -128,46 +128,3 @@ def test_inferred_types_hold_over_the_whole_file(csv_file):
     body = "\n".join(["1,1,1,"] * 20000 + ["2,2.5,x,"])
     file = csv_file(f"i,f,s,none\n{body}\n")
     assert rows.infer_types([file], "csv", ["i", "f", "s", "none"]) == {"i": "int", "f": "float", "s": "string", "none": "int"}
-
-
-def test_fingerprints_are_bigquerys():
-    """Values from BigQuery's documentation of FARM_FINGERPRINT: CONCAT(CAST(x AS STRING), y, CAST(z AS STRING))."""
-    batch = pa.record_batch({"text": ["1footrue", "2applefalse", "3true"]})
-    expected = [-1541654101129638711, 2794438866806483259, -4880158226897771312]
-    assert rows.fingerprints(batch, ["text"]).tolist() == expected
-    # buckets of 10: |MOD| = 1, 9, 2; shares 2, 7, 1 end at 2, 9, 10
-    assert rows.split_ids(batch, ["text"], {"train": 2, "eval": 7, "test": 1}).tolist() == [0, 2, 1]
-
-
-def test_the_hash_text_joins_columns_in_order_and_marks_nulls():
-    batch = pa.record_batch({"a": ["x", None, ""], "b": pa.array([1, 2, 3])})
-    joined = pa.record_batch({"t": ["x\x1f1", "\x1e\x1f2", "\x1f3"]})
-    assert rows.fingerprints(batch, ["a", "b"]).tolist() == rows.fingerprints(joined, ["t"]).tolist()
-    assert rows.fingerprints(batch, ["b", "a"]).tolist() != rows.fingerprints(joined, ["t"]).tolist()
-
-
-def test_values_without_a_text_cannot_be_hashed_and_are_named():
-    batch = pa.record_batch({"a": [1], "tags": [["x"]], "place": [{"lat": 1.0}]})
-    with pytest.raises(
-        DataError, match=r"column 'tags' cannot be hashed to split the rows; received list<item: string>"
-    ) as caught:
-        rows.split_ids(batch, ["a", "tags"], {"train": 2, "eval": 1})
-    assert caught.value.hint.startswith("set data.split.by to columns of plain values")
-    with pytest.raises(DataError, match=r"column 'place' .*; received struct<lat: double>"):
-        rows.fingerprints(batch, ["place"])
-
-
-def test_bytes_are_hashed_as_they_are():
-    batch = pa.record_batch(
-        {"b": pa.array([b"\xff\x00", b"\xff", "é".encode(), None], pa.binary()), "t": ["x", "x", "é", "\x1e"]}
-    )
-    of_bytes, of_text = rows.fingerprints(batch, ["b"]).tolist(), rows.fingerprints(batch, ["t"]).tolist()
-    assert of_bytes[2:] == of_text[2:]
-    assert len(set(of_bytes)) == 4
-
-
-def test_shares_come_out_and_equal_rows_stay_together():
-    batch = pa.record_batch({"a": [str(i % 3000) for i in range(9000)]})
-    ids = rows.split_ids(batch, ["a"], {"train": 2, "eval": 1})
-    assert abs((ids == 0).mean() - 2 / 3) < 0.03
-    assert (ids[:3000] == ids[3000:6000]).all()

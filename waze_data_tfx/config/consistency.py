@@ -13,6 +13,7 @@ from .label_problems import label_problems
 from .model_problems import problems_in_config
 from .monitoring_problems import monitoring_problems
 from .schema import Config
+from .split_problems import split_problems, window_problems
 from .tuner_problems import tuner_problems
 
 
@@ -33,7 +34,7 @@ def problems_of(config: Config) -> Iterator[tuple[str | tuple[str | int, ...], s
     yield from monitoring_problems(config)
 
 
-def _data_problems(config: Config) -> Iterator[tuple[str, str]]:
+def _data_problems(config: Config) -> Iterator[tuple[str | tuple[str | int, ...], str]]:
     data = config.data
     if (data.input is None) == (data.query is None):
         yield "data", f"received {'neither input nor query' if data.input is None else 'input and query'}; expected one of them"
@@ -43,6 +44,8 @@ def _data_problems(config: Config) -> Iterator[tuple[str, str]]:
                 yield f"data.{name}", "only a query uses it; received no data.query"
     elif data.format is not None:
         yield "data.format", "only data.input has a format; a table's is its file's ending"
+    yield from window_problems(data)
+    yield from split_problems(data)
 
 
 def _key_problems(config: Config) -> Iterator[tuple[str, str]]:

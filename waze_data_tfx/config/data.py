@@ -7,10 +7,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from .functions import file_of
 from .section import Column, Fraction, Section
+from .split import Split
+from .window import Window
 
 
 class Rule(Section):
@@ -18,29 +20,6 @@ class Rule(Section):
 
     name: Annotated[str, Field(description="What these rows are, shown in the report.")]
     drop: Annotated[str, Field(description="SQL condition (DuckDB) over the row's columns; rows where it is true are dropped.")]
-
-
-class Split(Section):
-    """Which rows train and which evaluate, by a stable hash."""
-
-    by: Annotated[
-        tuple[Column, ...],
-        Field(
-            description="Columns whose hash decides; empty: all columns (of a TFRecord: the record), so equal rows stay together."
-        ),
-    ] = ()
-    buckets: Annotated[dict[str, PositiveInt], Field(description="Shares per split; `train` and `eval` are required.")] = {
-        "train": 2,
-        "eval": 1,
-    }
-
-    @field_validator("buckets")
-    @classmethod
-    def _train_and_eval(cls, value: dict[str, int]) -> dict[str, int]:
-        missing = {"train", "eval"} - set(value)
-        if missing:
-            raise ValueError(f"split '{sorted(missing)[0]}' is missing; both train and eval are needed")
-        return value
 
 
 class Table(Section):
@@ -122,6 +101,7 @@ class Data(Section):
         dict[ParameterName, QueryParameter],
         Field(description="Values of the query's @parameters: a plain value, or {type: DATE, value: 2025-01-31}."),
     ] = {}
+    window: Annotated[Window | None, Field(description="The days that the query reads, as its parameters; default: none.")] = None
     format: Annotated[
         Literal["csv", "parquet", "tfrecord"] | None, Field(description="Kind of file; default: from the file's ending.")
     ] = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from .section import Column, Fraction, Section
+from .split import Split
 
 if TYPE_CHECKING:
     from .schema import Config
@@ -96,7 +97,7 @@ def for_serving(config: "Config") -> "Config":
     """
     skew = config.monitoring.skew
     assert skew is not None
-    split = config.data.split.model_copy(update={"buckets": {SERVING: 1}, "by": ()})
-    given: dict[str, Any] = {"input": skew.input, "query": None, "tables": {}, "parameters": {}}
+    split = Split().model_copy(update={"buckets": {SERVING: 1}})
+    given: dict[str, Any] = {"input": skew.input, "query": None, "tables": {}, "parameters": {}, "window": None}
     data = config.data.model_copy(update={**given, "format": skew.format, "rules": (), "split": split})
     return config.model_copy(update={"data": data})

@@ -13,6 +13,7 @@ from waze_data_tfx.config.problems import Key
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.data.engines import engine_of, sql_type
 from waze_data_tfx.data.sources import SQL_TYPES, columns, file_format, input_files, sql_types
+from waze_data_tfx.data.splits import type_problems
 from waze_data_tfx.errors import ConfigError, DataError, did_you_mean
 
 
@@ -54,7 +55,8 @@ def _query_problems(loaded: Loaded) -> list[str]:
         hint = f"\n  next: {error.hint}" if error.hint else ""
         return [f"{at}{error.message.removeprefix(f'data.tables.{name}: ')}{hint}"]
     types = {name: sql_type(kind) for name, kind in found.items()} if config.data.rules else {}
-    return [*_missing(loaded, config.data.query, list(found)), *_rule_problems(loaded, list(found), types)]
+    undecided = [f"{loaded.where(*key)}: {what}" for key, what in type_problems(config.data.split, found)]
+    return [*_missing(loaded, config.data.query, list(found)), *undecided, *_rule_problems(loaded, list(found), types)]
 
 
 def _missing(loaded: Loaded, file: Path, known: list[str]) -> list[str]:
@@ -73,8 +75,15 @@ def _named_columns(config: Config) -> Iterator[tuple[Key, str]]:
         yield ("weight",), config.weight
     for keys, name in config.features.columns():
         yield ("features", *keys), name
-    for i, name in enumerate(config.data.split.by):
+    split = config.data.split
+    for i, name in enumerate(split.by):
         yield ("data", "split", "by", i), name
+    if split.time:
+        yield ("data", "split", "time", "column"), split.time.column
+    if split.column:
+        yield ("data", "split", "column"), split.column
+    for i, name in enumerate(split.disjoint):
+        yield ("data", "split", "disjoint", i), name
     for i, slicing in enumerate(config.evaluation.slices):
         for name in slicing.columns:
             yield ("evaluation", "slices", i), name

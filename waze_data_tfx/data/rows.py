@@ -1,7 +1,8 @@
-"""Rows of a file as Arrow batches, parsed by declared type, and the split that each row belongs to.
+"""Rows of a file as Arrow batches, parsed by declared type.
 
-Called by QueryExampleGen. Streams: one batch at a time is in memory. Everything is vectorised (Arrow, NumPy, TensorFlow);
-pyarrow and TensorFlow are imported inside the functions. Never decides which rows count (that is for `rules`).
+Called by QueryExampleGen. Streams: one batch at a time is in memory. Everything is vectorised (Arrow, TensorFlow); pyarrow and
+TensorFlow are imported inside the functions. Never decides which rows count (that is for `rules`) or which split they are of
+(that is for `splits`).
 """
 
 import re
@@ -15,13 +16,10 @@ from waze_data_tfx.errors import DataError, did_you_mean
 from .sources import Format, csv_fault
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 BATCH_ROWS = 8192
 BLOCK_BYTES = 4 << 20
-SEPARATOR = "\x1f"
-NULL = "\x1e"
 RECORD = "\x1drecord"
 """Among the names of a TFRecord's columns: the whole record as bytes. No column of a person's has this name."""
 BAD_VALUE_HINTS: dict[ColumnType, str] = {
@@ -110,48 +108,6 @@ def infer_types(files: Sequence[Path], kind: Format, names: Sequence[str]) -> di
     return {name: left[0] for name, left in candidates.items()}
 
 
-def split_ids(batch: "pa.RecordBatch", by: Sequence[str], buckets: Mapping[str, int]) -> "np.ndarray":
-    r"""Return the position in `buckets` of the split that each row belongs to: `[n_rows] int`.
-
-    text = the `by` columns' values as the file holds them (a CSV's field as written; Parquet's cast to string, bytes as they
-    are), in the order of `by`, joined by the character U+001F, with U+001E standing for a null (an empty field).
-    bucket = ABS(MOD(FARM_FINGERPRINT(text), total)), total being the sum of the buckets; the first split takes the first
-    buckets and so on, in config order. In BigQuery's SQL:
-    `ABS(MOD(FARM_FINGERPRINT(ARRAY_TO_STRING([CAST(a AS STRING), ...], '\x1f', '\x1e')), total))`.
-
-    Args:
-        batch: rows as `read_batches` yields them, not parsed: what a column is declared as does not move a row.
-        by: column names.
-        buckets: shares by split name.
-
-    Raises:
-        DataError: a column holds lists, structs or other values that have no text.
-    """
-    import numpy as np
-
-    ends = np.cumsum(list(buckets.values()))
-    bucket = np.abs(np.fmod(fingerprints(batch, by), ends[-1]))
-    return np.searchsorted(ends, bucket, side="right")
-
-
-def fingerprints(batch: "pa.RecordBatch", by: Sequence[str]) -> "np.ndarray":
-    """Return BigQuery's FARM_FINGERPRINT of each row's text (see `split_ids`): `[n_rows] int64`.
-
-    Raises:
-        DataError: a column holds values that have no text.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import tensorflow as tf
-
-    texts = [_hashed_bytes(batch.column(name), name) for name in by]
-    joined = pc.binary_join_element_wise(
-        *texts, pa.scalar(SEPARATOR.encode(), pa.large_binary()), null_handling="replace", null_replacement=NULL
-    )
-    data = tf.constant(joined.to_numpy(zero_copy_only=False), dtype=tf.string)
-    return tf.raw_ops.Fingerprint(data=data, method="farmhash64").numpy().view("<i8").reshape(-1)
-
-
 def _read_csv(file: Path, names: Sequence[str]) -> Iterator["pa.RecordBatch"]:
     import pyarrow as pa
     from pyarrow import csv
@@ -224,21 +180,6 @@ def _one_value(batch: "pa.RecordBatch", name: str, file: Path) -> "pa.Array":
     places = pc.index_in(rows, value_set=pc.cast(pc.list_parent_indices(column), pa.int64()))
     taken = column.flatten().take(places)
     return pc.cast(taken, pa.large_string()) if pt.is_binary(taken.type) or pt.is_large_binary(taken.type) else taken
-
-
-def _hashed_bytes(column: "pa.Array", name: str) -> "pa.Array":
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.types as pt
-
-    binary = pt.is_binary(column.type) or pt.is_large_binary(column.type) or pt.is_fixed_size_binary(column.type)
-    try:
-        return pc.cast(column if binary else pc.cast(column, pa.large_string()), pa.large_binary())
-    except pa.ArrowNotImplementedError as error:
-        raise DataError(
-            f"column '{name}' cannot be hashed to split the rows; received {column.type}; expected text, numbers, dates or bytes",
-            hint="set data.split.by to columns of plain values, such as a key",
-        ) from error
 
 
 def _missing_column(file: Path, names: Sequence[str], kind: Format) -> DataError:

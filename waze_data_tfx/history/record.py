@@ -62,6 +62,7 @@ class Run:
     pid: int = 0
     message: str = ""
     pushed_version: int | None = None
+    window: dict[str, str] = field(default_factory=dict)  # run_date, start, end (not part of it); empty without data.window
     nodes: dict[str, NodeRecord] = field(default_factory=dict)
 
     @property
@@ -98,12 +99,21 @@ def new_run(config: Config, *, config_path: Path, env: str, sets: Sequence[str] 
     now = datetime.now(UTC)
     run_id = f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}{secrets.token_hex(1)}"
     run = Run(run_id, str(config.root), config.name, str(config_path), env, list(sets), started=now.isoformat(timespec="seconds"))
-    run.pid = os.getpid()
+    run.pid, run.window = os.getpid(), window_of(config)
     for sub in ("nodes", "logs"):
         (run.folder / sub).mkdir(parents=True)
     write_text(run.folder / "config.json", config.model_dump_json(by_alias=True, indent=1))
     _remember(config.root)
     return run
+
+
+def window_of(config: Config) -> dict[str, str]:
+    """Return the days of a resolved config's window, as run.json holds them."""
+    window = config.data.window
+    if window is None or not window.is_literal:
+        return {}
+    start, end = window.days
+    return {"run_date": str(window.run_date), "start": start.isoformat(), "end": end.isoformat()}
 
 
 def load_run(folder: Path) -> Run:

@@ -81,6 +81,9 @@ def print_run(run: Run, verdict: "Verdict | None", executions: "dict[str, Execut
     """Print a run's nodes, artifacts, lineage and verdicts: the gate's and InfraValidator's."""
     print(f"run {run.id} of {run.pipeline}: {run.state}" + (f", exit code {run.exit_code}" if run.exit_code is not None else ""))
     print(f"config {run.config_path} (env {run.env}); started {run.started}; {run.seconds} s; folder {run.folder}\n")
+    if run.window:
+        days = f"{run.window['start']} to {run.window['end']}, the last day not part of it"
+        print(f"run date {run.window['run_date']}; window {days}\n")
     rows = [(n.id, n.state, f"{n.seconds:.1f}" if n.seconds else "", n.reason, n.note) for n in run.nodes.values()]
     print_table(("NODE", "STATE", "SECONDS", "WHY", "NOTE"), rows)
     if executions:

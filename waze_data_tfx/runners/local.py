@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from .. import errors, pipelines
 from ..config import Config, Loaded
 from ..history import metadata
-from ..history.record import FINISHED, NodeRecord, Run, RunState, load_run, new_run, newest_run, write_json, write_text
+from ..history.record import FINISHED, NodeRecord, Run, RunState, load_run, new_run, newest_run, window_of, write_json, write_text
 from ..pipelines.graph import Node, downstream_of
 from . import verdicts
 from .cache import Planned, Selection, plan
@@ -83,7 +83,7 @@ class LocalRunner:
             if run is None:
                 run = new_run(self.config, config_path=self.loaded.path, env=self.env, sets=self.loaded.sets)
             else:
-                run.env, run.sets = self.env, list(self.loaded.sets)
+                run.env, run.sets, run.window = self.env, list(self.loaded.sets), window_of(self.config)
                 write_text(run.folder / "config.json", self.config.model_dump_json(by_alias=True, indent=1))
             _Execution(run, self.config, {p.node.id: p for p in planned}, quiet=self.quiet).run_all(note)
             return run

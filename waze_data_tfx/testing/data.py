@@ -8,6 +8,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from waze_data_tfx.components.query_example_gen import logic
+from waze_data_tfx.config.run_date import of_day
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.data.encode import encode
 from waze_data_tfx.data.labels import LabelEncoder
@@ -16,13 +17,13 @@ from waze_data_tfx.data.rules import Rules
 
 
 def examples(config: Config, n_rows: int) -> list[bytes]:
-    """Return the first `n_rows` rows that the config's rules keep, as serialized tf.Examples.
+    """Return the first `n_rows` rows that the config's rules keep, as serialized tf.Examples; of a window, today's.
 
     Raises:
         DataError: as ExampleGen would.
     """
     with TemporaryDirectory() as staging:
-        plan = logic.make_plan(config, {}, staging=staging)
+        plan = logic.make_plan(of_day(config), {}, staging=staging)
         return _first(plan, config, n_rows)
 
 
