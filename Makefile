@@ -46,6 +46,7 @@ check: install ## ruff, mypy, import contracts
 bench: install ## times against plain TFX, as ratios
 	$(BIN)/python benchmarks/against_plain_tfx.py
 	$(BIN)/python benchmarks/feature_test.py
+	$(BIN)/python benchmarks/ingestion.py
 
 quality: install ## the templates' models against scikit-learn's and their data's processes
 	$(BIN)/python benchmarks/taxi_quality.py

@@ -53,6 +53,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
                 SERVING,
                 settings={
                     "format": skew.format,
+                    "max_rejected": config.data.max_rejected,
                     "columns": config.column_types(),
                     "features": sorted(config.features.column_types()),
                     "left out": [config.label, config.weight],

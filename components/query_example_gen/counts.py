@@ -6,6 +6,7 @@ Called by `logic`, which counts, and by component.py, which adds up and judges. 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from waze_data_tfx.config.schema import Config
@@ -22,6 +23,8 @@ class Counts:
     """What became of the rows."""
 
     rows: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)  # reason: rows with a value that cannot be read
+    first_rejected: str = ""
     dropped: dict[str, int] = field(default_factory=dict)
     splits: dict[str, int] = field(default_factory=dict)
     split_missing: int = 0  # rows without a value in the column that decides
@@ -48,7 +51,8 @@ class Counts:
             "weight_negative",
         ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("dropped", "splits", "present", "weights"):
+        self.first_rejected = self.first_rejected or other.first_rejected
+        for name in ("rejected", "dropped", "splits", "present", "weights"):
             add(getattr(self, name), getattr(other, name))
         self.add_unknown(other.label_unknown)
         self.add_unplaced(0, other.split_unknown)
@@ -73,41 +77,50 @@ class Counts:
                 self.label_unknown_more += n
 
 
-def summarise(config: Config, counts: Sequence[Counts]) -> dict[str, Any]:
+def summarise(config: Config, counts: Sequence[Counts], letters: Path | None = None) -> dict[str, Any]:
     """Add the counts up and return what goes into rows.json.
 
+    Args:
+        config: says what is too much.
+        counts: of each part.
+        letters: where the rejected rows are.
+
     Raises:
-        DataError: no row, too few in the window, too many dropped, rows of no split, a label or weight that cannot be used in a
-            kept row, a feature without any value, or an empty split.
+        DataError: no row, too few in the window, too many rejected or dropped, rows of no split, a label or weight that cannot be
+            used in a kept row, a feature without any value, or an empty split.
     """
     total = Counts(dropped={r.name: 0 for r in config.data.rules}, splits=dict.fromkeys(config.data.split.names, 0))
     for part in counts:
         total.add(part)
     where = config.data.named
     n_dropped = sum(total.dropped.values())
+    rejected = f" rejected {sum(total.rejected.values())}," if total.rejected else ""
     by_rule = ", ".join(f"{name}: {n}" for name, n in total.dropped.items()) or "no rules"
     check_window(config, total.rows)
     if not total.rows:
         raise DataError(f"{where}: no rows; expected at least one row per split", hint="look how the file was written")
+    _check_rejected(config, total, letters)
+    n_kept = total.rows - n_dropped - sum(total.rejected.values())
     if n_dropped > config.data.max_dropped * total.rows:
         raise DataError(
             f"{where}: rules dropped {n_dropped} of {total.rows} rows ({by_rule}); expected at most a share of "
             f"{config.data.max_dropped:g} (data.max_dropped)",
             hint="look at the rules' conditions, or raise data.max_dropped",
         )
-    _check_placed(config, total, total.rows - n_dropped)
-    _check_label(config, total, total.rows - n_dropped)
-    _check_weight(config, total, total.rows - n_dropped)
+    _check_placed(config, total, n_kept)
+    _check_label(config, total, n_kept)
+    _check_weight(config, total, n_kept)
     empty = [name for name, n in total.splits.items() if not n]
     if empty:
         raise DataError(
-            f"{where}: split '{empty[0]}' is empty; rows read {total.rows}, dropped {n_dropped} ({by_rule}), "
+            f"{where}: split '{empty[0]}' is empty; rows read {total.rows},{rejected} dropped {n_dropped} ({by_rule}), "
             f"splits {', '.join(f'{s}: {n}' for s, n in total.splits.items())}; expected at least one row per split",
             hint=_more_rows(config, empty[0]),
         )
-    _check_features(config, total, total.rows - n_dropped)
+    _check_features(config, total, n_kept)
     return {
         "rows_read": total.rows,
+        "rejected": total.rejected,
         "dropped": total.dropped,
         "splits": total.splits,
         "label_missing": total.label_missing,
@@ -116,11 +129,11 @@ def summarise(config: Config, counts: Sequence[Counts]) -> dict[str, Any]:
     }
 
 
-def summarise_serving(config: Config, counts: Sequence[Counts]) -> dict[str, Any]:
+def summarise_serving(config: Config, counts: Sequence[Counts], letters: Path | None = None) -> dict[str, Any]:
     """Add up the counts of serving rows; a feature that none of them has is no error here: SkewValidator says so.
 
     Raises:
-        DataError: no row.
+        DataError: no row, or too many rejected.
     """
     total = Counts(splits=dict.fromkeys(config.data.split.names, 0))
     for part in counts:
@@ -129,7 +142,8 @@ def summarise_serving(config: Config, counts: Sequence[Counts]) -> dict[str, Any
         raise DataError(
             f"monitoring.skew.input: {config.data.named}: no rows; expected at least one", hint="look how the file was written"
         )
-    return {"rows_read": total.rows, "dropped": total.dropped, "splits": total.splits}
+    _check_rejected(config, total, letters)
+    return {"rows_read": total.rows, "rejected": total.rejected, "dropped": total.dropped, "splits": total.splits}
 
 
 def add(mine: dict[str, Any], theirs: Mapping[str, Any]) -> None:
@@ -181,6 +195,18 @@ def _check_placed(config: Config, total: Counts, n_kept: int) -> None:
         f"{config.data.named}: data.split.column: '{column}' names no split in {n_unknown + total.split_missing} of {n_kept} "
         f"kept rows: received {shown}{more}{missing}; known: {', '.join(known)}{did_you_mean(worst[0][0], known)}",
         hint="mend the rows, name the value under data.split.values, or leave such rows out with data.split.others: drop",
+    )
+
+
+def _check_rejected(config: Config, total: Counts, letters: Path | None) -> None:
+    n, share = sum(total.rejected.values()), config.data.max_rejected
+    if n <= share * total.rows:
+        return
+    reasons = ", ".join(f"{reason}: {m}" for reason, m in sorted(total.rejected.items(), key=lambda item: -item[1]))
+    raise DataError(
+        f"{config.data.named}: {n} of {total.rows} rows hold a value that cannot be read ({reasons}), the first: "
+        f"{total.first_rejected}; expected at most a share of {share:g} (data.max_rejected)",
+        hint=f"look at the rejected rows in {letters}; mend them, or raise data.max_rejected",
     )
 
 

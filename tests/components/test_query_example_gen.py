@@ -18,8 +18,11 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from waze_data_tfx.components.query_example_gen import QueryExampleGen, counts, logic
+from waze_data_tfx.components.query_example_gen.plan import make_plan, settings_for
 from waze_data_tfx.config.load import load
+from waze_data_tfx.data import shards, statistics
 from waze_data_tfx.errors import DataError
+from waze_data_tfx.monitoring.statistics import N_QUANTILES
 
 CONFIG = """\
 name: trips
@@ -87,6 +90,7 @@ def test_files_become_splits_that_tfx_reads(config, tmp_path):
     rows = json.loads(Path(artifact.uri, "rows.json").read_text())
     assert rows == {
         "rows_read": 41,
+        "rejected": {},
         "dropped": {"no label": 1, "bad weather": 2},
         "splits": {s: len(e) for s, e in splits.items()},
         "label_missing": 0,
@@ -97,12 +101,12 @@ def test_files_become_splits_that_tfx_reads(config, tmp_path):
     assert {"id": [], "km": [], "zone": [], "seconds": [7.0]} in everything
     assert not {b"t3", b"t4", b"t5"} & {i for e in everything for i in e["id"]}
     names = sorted(p.relative_to(artifact.uri).as_posix() for p in Path(artifact.uri).rglob("*") if p.is_file())
-    assert names[-3:] == [
-        "Split-train/data_tfrecord-00000-of-00002.gz",
-        "Split-train/data_tfrecord-00001-of-00002.gz",
-        "rows.json",
-    ]
-    assert len(names) == 7
+    shards = [f"Split-{s}/data_tfrecord-00000-of-00001.gz" for s in ("eval", "test", "train")]
+    assert [name for name in names if not name.startswith("statistics/")] == [*shards, "rows.json"]
+    counted = {s: statistics.read(artifact.uri, s, N_QUANTILES).datasets[0].num_examples for s in rows["splits"]}
+    assert counted == rows["splits"]
+    assert artifact.get_int_custom_property("rows") == 38
+    assert artifact.get_string_custom_property("files") == "2"
 
 
 @pytest.mark.parametrize(
@@ -146,8 +150,8 @@ def test_counts_that_cannot_train_a_model_are_refused(config, values, expected):
 def test_serving_rows_need_no_label_and_every_one_is_read(config, tmp_path):
     (tmp_path / "asked.csv").write_text("id,km,zone\na,1.5,2\nb,,1\n")
     asked = config(change=("label: seconds\n", "label: seconds\nmonitoring: {skew: {input: asked.csv}}\n"))
-    settings = logic.settings_for(asked, "serving")
-    plan = logic.make_plan(settings, {"serving": str(tmp_path)}, rows="serving")
+    settings = settings_for(asked, "serving")
+    plan = make_plan(settings, {"serving": str(tmp_path)}, rows="serving")
     assert (set(plan.types), plan.label, plan.rules) == ({"id", "km", "zone"}, None, ())
     written = logic.write_shard(plan, 0)
     assert (written.rows, written.splits, written.present["km"]) == (2, {"serving": 2}, 1)
@@ -163,15 +167,15 @@ def test_declared_types_do_not_move_rows(config, tmp_path):
         Path(folder).mkdir()
 
     def train_ids():
-        shard = tmp_path / "train" / "data_tfrecord-00000-of-00002.gz"
+        shard = tmp_path / "train" / "data_tfrecord-00000-of-00001.gz"
         records = tf.data.TFRecordDataset(str(shard), "GZIP").as_numpy_iterator()
-        return [tf.train.Example.FromString(r).features.feature["id"].bytes_list.value[0] for r in records]
+        return [list(tf.train.Example.FromString(r).features.feature["id"].bytes_list.value) for r in records]
 
-    logic.write_shard(logic.make_plan(config(), folders), 0)
+    logic.write_shard(make_plan(config(), folders), 0)
     first = train_ids()
-    logic.write_shard(logic.make_plan(config(zone=("  category: {zone: 3}\n", "  bucket: {zone: 3}\n")), folders), 0)
+    logic.write_shard(make_plan(config(zone=("  category: {zone: 3}\n", "  bucket: {zone: 3}\n")), folders), 0)
     assert train_ids() == first
-    assert 10 < len(first) < 24
+    assert 10 < len(first) < 30
 
 
 def test_features_do_not_move_the_rows_of_a_tfrecord(config, tmp_path):
@@ -192,7 +196,7 @@ def test_features_do_not_move_the_rows_of_a_tfrecord(config, tmp_path):
             "input": ("*.csv", "*.tfrecord"), "rules": (rules, ""), "by": ("by: [id], ", ""), "key": ("key: id\n", ""),
             "features": ("dense: [km]", f"dense: {features}"),
         }  # fmt: skip
-        logic.write_shard(logic.make_plan(config(**changes), folders), 0)
+        logic.write_shard(make_plan(config(**changes), folders), 0)
         records = tf.data.TFRecordDataset(str(tmp_path / "train" / "data_tfrecord-00000-of-00001.gz"), "GZIP")
         examples = [tf.train.Example.FromString(r).features.feature for r in records.as_numpy_iterator()]
         assert all(set(e) == {"zone", "seconds", *features} for e in examples)
@@ -235,7 +239,7 @@ def flowers(tmp_path):
         folders = {s: str(tmp_path / s) for s in ("train", "eval")}
         for folder in folders.values():
             Path(folder).mkdir(exist_ok=True)
-        part = logic.write_shard(logic.make_plan(settings, folders), 0)
+        part = logic.write_shard(make_plan(settings, folders), 0)
         written = counts.summarise(settings, [counts.counts_from_json(counts.counts_to_json(part))])
         files = [f"{folder}/data_tfrecord-00000-of-00001.gz" for folder in folders.values()]
         records = tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()
@@ -311,10 +315,10 @@ def test_nested_columns_of_parquet_ask_for_columns_to_split_by(config, tmp_path)
     folders = {s: str(tmp_path / s) for s in ("train", "eval", "test")}
     for folder in folders.values():
         Path(folder).mkdir()
-    plan = logic.make_plan(config(input=("*.csv", "*.parquet"), by=("by: [id], ", "")), folders)
+    plan = make_plan(config(input=("*.csv", "*.parquet"), by=("by: [id], ", "")), folders)
     with pytest.raises(DataError, match="column 'tags' cannot be hashed"):
         logic.write_shard(plan, 0)
-    logic.write_shard(logic.make_plan(config(input=("*.csv", "*.parquet")), folders), 0)
+    logic.write_shard(make_plan(config(input=("*.csv", "*.parquet")), folders), 0)
 
 
 def test_importing_the_component_spares_aiplatform():
@@ -329,7 +333,7 @@ def split(tmp_path):
 
     def write(how, rows, more=""):
         lines = [f"{user},{day},{part},{i},{i}" for i, (user, day, part) in enumerate(rows)]
-        for number, chunk in enumerate((lines[::2], lines[1::2])):  # two parts: a key may be in both
+        for number, chunk in enumerate((lines[::2], lines[1::2])):
             (tmp_path / f"{number}.csv").write_text("\n".join(["user,day,part,km,seconds", *chunk]) + "\n")
         data = f'data:\n  input: "*.csv"\n  split: {how}\n{more}'
         (tmp_path / "trips.yaml").write_text(
@@ -354,7 +358,7 @@ def test_rows_are_split_by_time(split):
     artifact = split(BY_DAY, DAYS)
     assert kms(artifact) == {"train": [0, 3], "eval": [1], "test": [2]}
     left = sorted(p.name for p in Path(artifact.uri).iterdir())
-    assert left == ["Split-eval", "Split-test", "Split-train", "rows.json"]  # the keys' files are gone
+    assert left == ["Split-eval", "Split-test", "Split-train", "rows.json", "statistics"]  # the keys' files are gone
 
 
 def test_a_key_in_two_splits_stops_the_node_and_is_named(split):
@@ -388,3 +392,95 @@ def test_rows_whose_column_names_no_split_stop_the_node_or_are_dropped_and_count
     counted = json.loads(Path(artifact.uri, "rows.json").read_text())
     assert counted["dropped"] == {"data.split.others": 3}
     assert counted["rows_read"] == 6
+
+
+REJECTING = {"key": ("  rules:\n", "  max_rejected: 0.1\n  rules:\n")}
+
+
+def test_rejected_rows_are_kept_with_their_reason(config, tmp_path):
+    text = (tmp_path / "one.csv").read_text().replace("t7,3.5,", "t7,far,").replace("t9,4.5,0.0,", "t9,4.5,0.5,")
+    (tmp_path / "one.csv").write_text(text)
+    artifact = run(config(**REJECTING), tmp_path)
+    rows = json.loads(Path(artifact.uri, "rows.json").read_text())
+    assert rows["rejected"] == {"km: expected float": 1, "zone: expected int": 1}
+    assert (rows["rows_read"], sum(rows["splits"].values())) == (41, 36)
+    kept = {i for s in ("train", "eval", "test") for e in examples(artifact, s) for i in e["id"]}
+    assert not {b"t7", b"t9"} & kept
+    first, second = map(json.loads, (tmp_path / "output/trips/rejected/training.jsonl").read_text().splitlines())
+    one = tmp_path / "one.csv"
+    assert first == {
+        "reason": f"{one}:row 9: km: expected float; received 'far'",
+        "column": "km",
+        "values": {"id": "t7", "km": "far", "zone": "1.0", "seconds": "70", "weather": "1"},
+    }
+    assert second["reason"] == f"{one}:row 11: zone: expected int; received '0.5'"
+
+
+def test_too_many_rejected_rows_stop_the_node_and_stay(config, tmp_path):
+    (tmp_path / "two.csv").write_text("id,km,zone,seconds,weather\n" + "".join(f"u{i},x{i % 2},1,5,1\n" for i in range(5)))
+    with pytest.raises(DataError) as caught:
+        run(config(**REJECTING), tmp_path)
+    assert (
+        "5 of 35 rows hold a value that cannot be read (km: expected float: 5), the first: "
+        f"{tmp_path / 'two.csv'}:row 2: km: expected float; received 'x0'; expected at most a share of 0.1 (data.max_rejected)"
+    ) in caught.value.message
+    letters = tmp_path / "output/trips/rejected/training.jsonl"
+    assert str(letters) in caught.value.hint
+    assert len(letters.read_text().splitlines()) == 5
+    assert not list((tmp_path / "root").rglob("*.gz"))
+    (tmp_path / "two.csv").unlink()
+    run(config(**REJECTING), tmp_path)
+    assert not letters.exists()
+
+
+def test_parts_are_written_by_several_processes_as_by_one(config, tmp_path):
+    """In a process of its own: one that has run TensorFlow must not be forked, and that of these tests has."""
+    rows = [f't{i},{i / 2},{i % 3},{i % 50},"{"two" if i % 7 else "tw" + chr(10) + "o"}"' for i in range(60_000)]
+    (tmp_path / "one.csv").unlink()
+    (tmp_path / "two.csv").write_text("id,km,zone,seconds,weather\n" + "\n".join(rows) + "\n")
+    given = config(rules=("    - {name: bad weather, drop: weather > 2}\n", ""))
+    (tmp_path / "config.json").write_text(given.model_dump_json(by_alias=True))
+    subprocess.run([sys.executable, "-c", PARALLEL, str(tmp_path)], check=True, timeout=120)
+    made = {}
+    for name in ("inline", "forked"):
+        files = sorted((tmp_path / name / "train").glob("data_tfrecord-*.gz"))
+        assert len(files) > 2
+        made[name] = [r for file in files for r in tf.data.TFRecordDataset(str(file), "GZIP").as_numpy_iterator()]
+    assert made["inline"] == made["forked"]
+    counted = [json.loads(f.read_text())["counts"] for f in sorted((tmp_path / "forked" / "parts").glob("*.json"))]
+    assert sum(json.loads(c)["rows"] for c in counted) == 60_000
+
+
+PARALLEL = """
+import os, sys
+from pathlib import Path
+from waze_data_tfx.components.query_example_gen import component, plan
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.data import rows, shards
+shards.PART_BYTES, shards.PART_ROWS, rows.BLOCK_BYTES = 1 << 16, 20_000, 1 << 18
+folder = Path(sys.argv[1])
+config = Config.model_validate_json((folder / "config.json").read_text())
+for name, cores in (("forked", 2), ("inline", 1)):
+    os.sched_getaffinity = lambda _, n=cores: set(range(n))
+    folders = {s: folder / name / s for s in ("train", "eval", "test", "parts", "staging")}
+    for made in folders.values():
+        made.mkdir(parents=True)
+    texts = {s: str(folders[s]) for s in ("train", "eval", "test")}
+    made = plan.make_plan(config, texts, staging=str(folders["staging"]))
+    component._write_parts(tuple(range(len(made.parts))), made, str(folders["parts"]))
+"""
+
+
+def test_a_bad_value_of_a_large_csv_has_its_row(config, tmp_path, monkeypatch):
+    """Read once and kept as Arrow; the quoted line break is one row."""
+    monkeypatch.setattr(shards, "PART_BYTES", 10)
+    monkeypatch.setattr(shards, "PART_ROWS", 1)
+    (tmp_path / "two.csv").unlink()
+    lines = ["id,km,zone,seconds,weather", *(f'"a\nb{i}",1.5,1,5,0' for i in range(40)), "c,far,1,5,0"]
+    (tmp_path / "one.csv").write_text("\n".join(lines) + "\n")
+    folders = {s: str(tmp_path / s) for s in ("train", "eval", "test", "staging")}
+    for folder in folders.values():
+        Path(folder).mkdir()
+    plan = make_plan(config(), folders, staging=folders.pop("staging"))
+    with pytest.raises(DataError, match=r"one.csv:row 42: km: expected float; received 'far'"):
+        _ = [logic.write_shard(plan, i) for i in range(len(plan.parts))]

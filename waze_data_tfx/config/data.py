@@ -107,6 +107,10 @@ class Data(Section):
     ] = None
     rules: Annotated[tuple[Rule, ...], Field(description="Rows to leave out, applied in order.")] = ()
     max_dropped: Annotated[Fraction, Field(description="Share of rows that rules may drop before the run stops.")] = 0.5
+    max_rejected: Annotated[
+        Fraction,
+        Field(description="Share of rows with a value that cannot be read (text in a column of numbers) before the run stops."),
+    ] = 0.0
     split: Annotated[Split, Field(description="How rows are split.")] = Split()
 
     @field_validator("tables", mode="before")

@@ -12,35 +12,50 @@ if TYPE_CHECKING:
 
 
 def encode(batch: "pa.RecordBatch", names: Sequence[str]) -> "np.ndarray":
-    """Return one serialized tf.train.Example per row, with the named columns: `[n_rows] object`.
+    """Return one serialized tf.train.Example per row, with the named columns: `[n_rows] object`; see `as_features`."""
+    return serialize(as_features(batch, names))
 
-    double becomes float_list (float32), int64 int64_list, text bytes_list (UTF-8), a large list its values; a null is an absent
-    feature.
+
+def as_features(batch: "pa.RecordBatch", names: Sequence[str]) -> "pa.RecordBatch":
+    """Return the named columns of a parsed batch as tfx_bsl decodes them from examples: `[n_rows] large_list` each.
+
+    double becomes float32, int64 stays, text is UTF-8 bytes, a large list its values; a null is an absent feature.
     """
-    import numpy as np
     import pyarrow as pa
+
+    return pa.RecordBatch.from_arrays([_as_lists(batch.column(name)) for name in names], names=list(names))
+
+
+def serialize(features: "pa.RecordBatch") -> "np.ndarray":
+    """Return one serialized tf.train.Example per row of `as_features`: `[n_rows] object`."""
+    import numpy as np
     from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-    lists = [_as_lists(batch.column(name)) for name in names]
-    encoded = RecordBatchToExamplesEncoder().encode(pa.RecordBatch.from_arrays(lists, names=list(names)))
+    encoded = RecordBatchToExamplesEncoder().encode(features)
     out = np.empty(len(encoded), dtype=object)
     out[:] = encoded
     return out
 
 
 def _as_lists(column: "pa.Array") -> "pa.Array":
-    """Return `[n] list` with one value each, or null where the value is null; lists as they are."""
+    """Return `[n] large_list` with one value each, or null where the value is null; lists with all of theirs."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.types as pt
 
     if pt.is_large_list(column.type):
-        return column
-    target = pa.float32() if pt.is_float64(column.type) else pa.int64() if pt.is_int64(column.type) else pa.large_binary()
+        return pc.cast(column, pa.large_list(_value_type(column.type.value_type)), safe=False)
     valid = pc.is_valid(column)
-    values = pc.cast(column, target, safe=False).drop_null()
+    values = pc.cast(column, _value_type(column.type), safe=False).drop_null()
     mask = valid.to_numpy(zero_copy_only=False)
     ends = np.concatenate([[0], np.cumsum(mask)]).astype(np.int64)
     offsets = pa.array(ends, mask=np.append(~mask, False))
     return pa.LargeListArray.from_arrays(offsets, values)
+
+
+def _value_type(parsed: "pa.DataType") -> "pa.DataType":
+    import pyarrow as pa
+    import pyarrow.types as pt
+
+    return pa.float32() if pt.is_float64(parsed) else pa.int64() if pt.is_int64(parsed) else pa.large_binary()

@@ -6,15 +6,21 @@ as tells its types. Never changes anything.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from waze_data_tfx.config.load import Loaded
 from waze_data_tfx.config.monitoring import for_serving
 from waze_data_tfx.config.problems import Key
 from waze_data_tfx.config.schema import Config
+from waze_data_tfx.data.encodings import unreadable
 from waze_data_tfx.data.engines import engine_of, sql_type
-from waze_data_tfx.data.sources import SQL_TYPES, columns, file_format, input_files, sql_types
+from waze_data_tfx.data.sources import SQL_TYPES, columns, file_format, input_files, parquet_types, sql_types
 from waze_data_tfx.data.splits import type_problems
+from waze_data_tfx.data.structs import flat_types
 from waze_data_tfx.errors import ConfigError, DataError, did_you_mean
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def check_columns(loaded: Loaded) -> list[str]:
@@ -38,7 +44,8 @@ def _file_problems(loaded: Loaded) -> list[str]:
         return []
     declared = config.file_types()
     types = sql_types(file, kind, [n for n in known if n not in declared]) if config.data.rules else {}
-    return [*_missing(loaded, file, known), *_rule_problems(loaded, known, types)]
+    stored = parquet_types(file) if kind == "parquet" else {}
+    return [*_missing(loaded, file, known), *_unreadable(loaded, file, stored), *_rule_problems(loaded, known, types)]
 
 
 def _query_problems(loaded: Loaded) -> list[str]:
@@ -46,7 +53,7 @@ def _query_problems(loaded: Loaded) -> list[str]:
     config = loaded.config
     assert config.data.query is not None
     try:
-        found = engine_of(config).columns()
+        found = flat_types(engine_of(config).columns())
     except ConfigError as error:
         return list(error.problems)
     except DataError as error:
@@ -56,7 +63,9 @@ def _query_problems(loaded: Loaded) -> list[str]:
         return [f"{at}{error.message.removeprefix(f'data.tables.{name}: ')}{hint}"]
     types = {name: sql_type(kind) for name, kind in found.items()} if config.data.rules else {}
     undecided = [f"{loaded.where(*key)}: {what}" for key, what in type_problems(config.data.split, found)]
-    return [*_missing(loaded, config.data.query, list(found)), *undecided, *_rule_problems(loaded, list(found), types)]
+    file, known = config.data.query, list(found)
+    problems = [*_missing(loaded, file, known), *_unreadable(loaded, file, found), *undecided]
+    return [*problems, *_rule_problems(loaded, known, types)]
 
 
 def _missing(loaded: Loaded, file: Path, known: list[str]) -> list[str]:
@@ -65,6 +74,14 @@ def _missing(loaded: Loaded, file: Path, known: list[str]) -> list[str]:
         for key, name in _named_columns(loaded.config)
         if name not in known
     ]
+
+
+def _unreadable(loaded: Loaded, file: Path, stored: "Mapping[str, pa.DataType]") -> list[str]:
+    """Return the columns that cannot be read as they are declared, each where it is first named."""
+    config = loaded.config
+    places = {name: key for key, name in reversed(list(_named_columns(config)))}
+    problems = unreadable(config, config.file_types(), stored) if stored else {}
+    return [f"{loaded.where(*places[name])}: column '{name}' of {file.name} {said}" for name, said in problems.items()]
 
 
 def _named_columns(config: Config) -> Iterator[tuple[Key, str]]:

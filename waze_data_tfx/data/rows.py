@@ -7,6 +7,7 @@ TensorFlow are imported inside the functions. Never decides which rows count (th
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,11 @@ from waze_data_tfx.config.section import ColumnType
 from waze_data_tfx.errors import DataError, did_you_mean
 
 from .sources import Format, csv_fault
+from .structs import flat, flat_types
+from .values import cast, misfits
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 BATCH_ROWS = 8192
@@ -38,10 +42,20 @@ def read_batches(file: Path, kind: Format, names: Sequence[str]) -> Iterator["pa
         DataError: a column is missing, or the file is damaged or not UTF-8.
     """
     reader = {"csv": _read_csv, "parquet": _read_parquet, "tfrecord": _read_tfrecord}[kind]
+    return _explained(file, kind, reader(file, names))
+
+
+def read_parquet(file: Path, names: Sequence[str], *, start: int, stop: int) -> Iterator["pa.RecordBatch"]:
+    """Yield rows `start` to `stop` of a Parquet file as `read_batches` does; other row groups are not read."""
+    return _explained(file, "parquet", _read_parquet(file, names, start, stop))
+
+
+def _explained(file: Path, kind: Format, batches: Iterator["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
+    """Yield the batches that have rows, null where a field is empty, and say what is wrong with the file."""
     import pyarrow as pa
 
     try:
-        for batch in reader(file, names):
+        for batch in batches:
             if batch.num_rows:
                 yield empty_to_null(batch)
     except (pa.ArrowInvalid, OSError) as error:
@@ -73,20 +87,69 @@ def parse(
     Raises:
         DataError: `file:row N: column: expected float; received 'abc'`.
     """
+    typed, wrong = parse_or_say(batch, types)
+    if wrong:
+        raise bad_value(wrong[0], f"{file}:row {first_row + wrong[0].rows[0]}", hints or {})
+    return typed
+
+
+@dataclass(frozen=True)
+class Misfits:
+    """The values of one column that cannot be read as its declared type.
+
+    Attributes:
+        column: its name.
+        kind: its declared type.
+        rows: positions in the batch, in order.
+        first: the value of the first of them.
+    """
+
+    column: str
+    kind: ColumnType
+    rows: list[int]
+    first: Any
+
+    def __str__(self) -> str:
+        """Return what is wrong with the first."""
+        return f"{self.column}: {self.reason}; received {self.first!r}"
+
+    @property
+    def reason(self) -> str:
+        """Return what was expected of all of them."""
+        return f"expected {self.kind}"
+
+
+def bad_value(wrong: Misfits, place: str, hints: Mapping[str, str]) -> DataError:
+    """Return the error for the first of these values; `hints` are as in `parse`."""
+    return DataError(f"{place}: {wrong}", hint=hints.get(wrong.column) or BAD_VALUE_HINTS.get(wrong.kind, ""))
+
+
+def parse_or_say(batch: "pa.RecordBatch", types: Mapping[str, ColumnType]) -> "tuple[pa.RecordBatch, list[Misfits]]":
+    """Return the batch parsed as `parse` does, null where a value cannot be read, and which ones those are, by column."""
     import pyarrow as pa
 
-    arrays = []
+    arrays, wrong = [], []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if name not in types:
             arrays.append(column)
             continue
         try:
-            arrays.append(_cast(column, types[name]))
+            arrays.append(cast(column, types[name]))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            message = _bad_value(column, types[name], f"{file}:row", first_row, name)
-            hint = (hints or {}).get(name) or BAD_VALUE_HINTS.get(types[name], "")
-            raise DataError(message, hint=hint) from None
-    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+            bad = misfits(column, types[name])
+            rows = bad.nonzero()[0].tolist()
+            wrong.append(Misfits(name, types[name], rows, column[rows[0]].as_py()))
+            arrays.append(cast(_without(column, bad), types[name]))
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names), wrong
+
+
+def _without(column: "pa.Array", bad: "np.ndarray") -> "pa.Array":
+    """Return the column with null in the place of the bad values; lists too, which if_else does not know."""
+    import numpy as np
+    import pyarrow as pa
+
+    places = np.arange(len(column))
+    return column.take(pa.array(places, mask=bad))
 
 
 def infer_types(files: Sequence[Path], kind: Format, names: Sequence[str]) -> dict[str, ColumnType]:
@@ -101,7 +164,7 @@ def infer_types(files: Sequence[Path], kind: Format, names: Sequence[str]) -> di
             for name, left in candidates.items():
                 while left[0] != "string":
                     try:
-                        _cast(batch.column(name), left[0])
+                        cast(batch.column(name), left[0])
                         break
                     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
                         left.pop(0)
@@ -129,14 +192,33 @@ def _read_csv(file: Path, names: Sequence[str]) -> Iterator["pa.RecordBatch"]:
     yield from reader
 
 
-def _read_parquet(file: Path, names: Sequence[str]) -> Iterator["pa.RecordBatch"]:
+def _read_parquet(file: Path, names: Sequence[str], start: int = 0, stop: int | None = None) -> Iterator["pa.RecordBatch"]:
+    """Yield rows `start` to `stop`; of the row groups only those that hold any of them are read."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(file) as opened:
-        if set(names) - set(opened.schema_arrow.names):
+        if set(names) - set(flat_types({field.name: field.type for field in opened.schema_arrow})):
             raise _missing_column(file, names, "parquet")
-        for batch in opened.iter_batches(batch_size=BATCH_ROWS, columns=list(names)):
-            yield batch.select(list(names))
+        groups, first, end = _row_groups(opened.metadata, start, stop)
+        top = [name for name in opened.schema_arrow.names if any(name == n or n.startswith(f"{name}.") for n in names)]
+        for batch in opened.iter_batches(batch_size=BATCH_ROWS, columns=top, row_groups=groups):
+            wanted = batch.slice(max(0, start - first), max(0, end - max(start, first)))
+            first += batch.num_rows
+            yield flat(wanted).select(list(names))
+
+
+def _row_groups(metadata: Any, start: int, stop: int | None) -> tuple[list[int], int, int]:
+    """Return the row groups that hold rows `start` to `stop`, the place of their first row, and where to end."""
+    groups: list[int] = []
+    first = begin = 0
+    end = metadata.num_rows if stop is None else stop
+    for i in range(metadata.num_row_groups):
+        n = metadata.row_group(i).num_rows
+        if first < end and first + n > start:
+            begin = begin if groups else first
+            groups.append(i)
+        first += n
+    return groups, begin, end
 
 
 def _read_tfrecord(file: Path, names: Sequence[str]) -> Iterator["pa.RecordBatch"]:
@@ -204,49 +286,3 @@ def empty_to_null(batch: "pa.RecordBatch") -> "pa.RecordBatch":
             array = pc.if_else(empty, pa.scalar(None, array.type), array) if pc.any(empty).as_py() else array
         arrays.append(array)
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
-
-
-def _cast(column: "pa.Array", kind: ColumnType) -> "pa.Array":
-    """Parse one column; raises ArrowInvalid where a value does not fit."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.types as pt
-
-    if kind == "string":
-        return pc.cast(column, pa.large_string())
-    text = pt.is_string(column.type) or pt.is_large_string(column.type)
-    array = pc.utf8_trim_whitespace(column) if text else column
-    if kind == "float":
-        return _finite(pc.cast(array, pa.float64()))
-    try:
-        return pc.cast(array, pa.int64())
-    except pa.ArrowInvalid:
-        return pc.cast(_finite(pc.cast(array, pa.float64())), pa.int64())  # "1.0"; refuses 1.5
-
-
-def _finite(array: "pa.Array") -> "pa.Array":
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    finite = pc.is_finite(array)
-    return array if pc.all(finite).as_py() is not False else pc.if_else(finite, array, pa.scalar(None, array.type))
-
-
-def _bad_value(column: "pa.Array", kind: ColumnType, where: str, first_row: int, name: str) -> str:
-    """Return the message for the first value that does not parse, found by halving."""
-    low, high = 0, len(column)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if not _parses(column.slice(low, middle - low), kind) else (middle, high)
-    value: Any = column[low].as_py()
-    return f"{where} {first_row + low}: {name}: expected {kind}; received {value!r}"
-
-
-def _parses(column: "pa.Array", kind: ColumnType) -> bool:
-    import pyarrow as pa
-
-    try:
-        _cast(column, kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return False
-    return True

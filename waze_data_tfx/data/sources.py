@@ -10,11 +10,16 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, Literal, get_args
+from typing import IO, TYPE_CHECKING, Any, Literal, get_args
 
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.config.section import ColumnType
 from waze_data_tfx.errors import DataError, did_you_mean
+
+from .structs import flat_types
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Format = Literal["csv", "parquet", "tfrecord"]
 ENDINGS: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".tfrecord": "tfrecord", ".tfrecords": "tfrecord"}
@@ -165,16 +170,22 @@ def _parquet_columns(file: Path) -> list[str]:
     import pyarrow.parquet as pq
 
     try:
-        return list(pq.read_schema(file).names)
+        return list(flat_types({field.name: field.type for field in pq.read_schema(file)}))
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{file}: not a Parquet file; {error}", hint="look whether the file is complete") from error
 
 
-def _parquet_types(file: Path, names: list[str]) -> dict[str, str]:
+def parquet_types(file: Path) -> "dict[str, pa.DataType]":
+    """Return the type of each column of a Parquet file, fields of structs as columns."""
     import pyarrow.parquet as pq
+
+    return flat_types({field.name: field.type for field in pq.read_schema(file)})
+
+
+def _parquet_types(file: Path, names: list[str]) -> dict[str, str]:
     import pyarrow.types as pt
 
-    schema = pq.read_schema(file)
+    types = parquet_types(file)
     tests: list[tuple[Callable[[Any], bool], str]] = [
         (pt.is_boolean, "BOOLEAN"),
         (pt.is_integer, "BIGINT"),
@@ -183,4 +194,4 @@ def _parquet_types(file: Path, names: list[str]) -> dict[str, str]:
         (pt.is_date, "DATE"),
         (pt.is_timestamp, "TIMESTAMP"),
     ]
-    return {name: next((sql for test, sql in tests if test(schema.field(name).type)), "VARCHAR") for name in names}
+    return {name: next((sql for test, sql in tests if test(types[name])), "VARCHAR") for name in names}

@@ -52,8 +52,9 @@ class Drift:
 
 
 def rows(source: Source) -> dict[str, Any]:
-    """Return rows.json: rows read, dropped by each rule, kept in each split."""
-    return json.loads((source.artifact("ExampleGen", "examples") / "rows.json").read_text(encoding="utf-8"))
+    """Return rows.json: rows read, rejected by reason, dropped by each rule, kept in each split; and where the rejected are."""
+    found = json.loads((source.artifact("ExampleGen", "examples") / "rows.json").read_text(encoding="utf-8"))
+    return {"rejected": {}, **found, "letters": f"{source.config.root}/rejected/training.jsonl"}
 
 
 def splits_of(source: Source) -> dict[str, dict[str, Feature]]:

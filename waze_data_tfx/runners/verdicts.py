@@ -34,7 +34,7 @@ class Outcome:
 def read(node: str, execution: Execution, config: Config, run: Run) -> Outcome:
     """Return what this execution's artifacts mean."""
     if node in ("ExampleGen", "ServingExampleGen"):
-        return Outcome(_rows(execution))
+        return Outcome(_rows(execution, config))
     if node == "Tuner":
         return Outcome(_search(execution))
     if node == "Trainer":
@@ -52,13 +52,17 @@ def read(node: str, execution: Execution, config: Config, run: Run) -> Outcome:
     return Outcome()
 
 
-def _rows(execution: Execution) -> str:
-    """Say how many rows there are and how many each rule dropped."""
+def _rows(execution: Execution, config: Config) -> str:
+    """Say how many rows there are and how many each rule dropped, and were rejected."""
     [artifact] = execution.outputs["examples"]
     rows = json.loads((Path(artifact.uri) / "rows.json").read_text(encoding="utf-8"))
     splits = ", ".join(f"{n:,} {name}" for name, n in rows["splits"].items())
     dropped = ", ".join(f"{n:,} {name}" for name, n in rows["dropped"].items() if n)
-    return f"{rows['rows_read']:,} rows: {splits}" + (f"; dropped: {dropped}" if dropped else "")
+    rejected = ", ".join(f"{n:,} {reason}" for reason, n in rows.get("rejected", {}).items())
+    parts = [f"{rows['rows_read']:,} rows: {splits}"]
+    parts += [f"dropped: {dropped}"] if dropped else []
+    parts += [f"rejected: {rejected} (see {config.root}/rejected)"] if rejected else []
+    return "; ".join(parts)
 
 
 def _search(execution: Execution) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from waze_data_tfx.components.query_example_gen import logic
+from waze_data_tfx.components.query_example_gen.plan import Plan, make_plan
 from waze_data_tfx.config.run_date import of_day
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.data.encode import encode
@@ -23,18 +23,18 @@ def examples(config: Config, n_rows: int) -> list[bytes]:
         DataError: as ExampleGen would.
     """
     with TemporaryDirectory() as staging:
-        plan = logic.make_plan(of_day(config), {}, staging=staging)
+        plan = make_plan(of_day(config), {}, staging=staging)
         return _first(plan, config, n_rows)
 
 
-def _first(plan: logic.Plan, config: Config, n_rows: int) -> list[bytes]:
+def _first(plan: Plan, config: Config, n_rows: int) -> list[bytes]:
     label = LabelEncoder(config)
     names = [name for name in plan.names if name != RECORD]
     made: list[bytes] = []
-    for part in plan.parts:
-        rules, row = Rules(plan.rules, known=plan.known), part.first_row
-        for raw in part.batches(names):
-            typed = parse(raw, {**plan.rule_types, **plan.types}, file=part.file, first_row=row)
+    for shard in (shard for part in plan.parts for shard in part):
+        rules, row = Rules(plan.rules, known=plan.known), shard.first_row
+        for raw in shard.batches(names):
+            typed = parse(raw, {**plan.rule_types, **plan.types}, file=shard.file, first_row=row)
             row += raw.num_rows
             kept = typed.filter(pa.array(np.asarray(rules.dropped_by(typed)) < 0)).slice(0, n_rows - len(made))
             labels = label.encode(kept.column(config.label)).values

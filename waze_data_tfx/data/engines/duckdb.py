@@ -7,7 +7,6 @@ reads how often. Imports duckdb and pyarrow inside its functions; never writes t
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +18,7 @@ from waze_data_tfx.data.fingerprint import fingerprint
 from waze_data_tfx.data.query import Query
 from waze_data_tfx.data.sources import matching_files
 from waze_data_tfx.data.sql import Translated, prepare, read_override, translate
+from waze_data_tfx.data.staging import stage
 from waze_data_tfx.errors import DataError, did_you_mean
 
 from . import Cost, Staged
@@ -53,23 +53,6 @@ INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER
 TEXTS = {"ENUM", "UUID", "JSON", "INTERVAL", "BIT"}
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Record batches `start` to `stop` of a staged Arrow IPC file."""
-
-    file: str
-    start: int
-    stop: int
-
-    def batches(self) -> "Iterator[pa.RecordBatch]":
-        """Yield the batches, one in memory at a time."""
-        import pyarrow as pa
-
-        with pa.memory_map(self.file) as opened, pa.ipc.open_file(opened) as reader:
-            for i in range(self.start, self.stop):
-                yield reader.get_batch(i)
-
-
 class DuckDB:
     """Runs the query's translation, or its override; see `engines.Engine`."""
 
@@ -77,6 +60,7 @@ class DuckDB:
         """Hold the query; nothing is opened."""
         self._query = query
         self._root = config.root
+        self._csv_types: dict[str, dict[str, str]] = {}
 
     def columns(self) -> "Mapping[str, pa.DataType]":
         """Return the columns' names and types; reads as much of a CSV as tells its types.
@@ -101,20 +85,11 @@ class DuckDB:
 
     def stage(self, folder: str, n_shards: int) -> Staged:
         """Run the query and write its rows below the folder; see `engines.Engine`."""
-        import pyarrow as pa
-
-        file, ends = str(Path(folder) / ROWS_FILE), [0]
+        file = str(Path(folder) / ROWS_FILE)
         with self._relation() as relation:
             reader = relation.to_arrow_reader(BATCH_ROWS)
-            with pa.OSFile(file, "wb") as sink, pa.ipc.new_file(sink, reader.schema) as writer:
-                for batch in reader:
-                    if batch.num_rows:
-                        writer.write_batch(batch)
-                        ends.append(ends[-1] + batch.num_rows)
-        n_batches = len(ends) - 1
-        per_shard = max(1, -(-n_batches // n_shards))
-        shards = [Rows(file, i, min(i + per_shard, n_batches)) for i in range(0, n_batches, per_shard)]
-        return Staged(shards, ends[-1], {"engine": "duckdb"})
+            rows = stage(file, reader.schema, reader)
+        return Staged(rows.in_parts(-(-rows.n_rows // n_shards)), rows.n_rows, {"engine": "duckdb"})
 
     def _translated(self) -> Translated:
         query = self._query
@@ -169,11 +144,20 @@ class DuckDB:
                 f"data.tables.{name}: {files[0]}: unknown ending; expected one of {', '.join((*READERS, *DATABASES))}"
             )
         listed = ", ".join(_text(str(file)) for file in files)
-        options = ""
         if ending == ".csv":
-            types = ", ".join(f"{_text(column)}: {_text(CSV_TYPES[kind])}" for column, kind in table.types.items())
-            options = f", header = true, sample_size = -1{f', types = {{{types}}}' if types else ''}"
-        return f"SELECT * FROM {READERS[ending]}([{listed}]{options})"
+            types = self._types_of_csv(database, name, listed)
+            return f"SELECT * FROM read_csv([{listed}], header = true, columns = {_map(types)})"
+        return f"SELECT * FROM {READERS[ending]}([{listed}])"
+
+    def _types_of_csv(self, database: Any, name: str, listed: str) -> dict[str, str]:
+        """Return the type of each column, for which DuckDB reads every row: once, and not whenever the view is named."""
+        if name not in self._csv_types:
+            given = {column: CSV_TYPES[kind] for column, kind in self._table(name).types.items()}
+            types = f", types = {_map(given)}" if given else ""
+            with self._explained():
+                found = database.execute(f"DESCRIBE SELECT * FROM read_csv([{listed}], header = true, sample_size = -1{types})")
+                self._csv_types[name] = {column: kind for column, kind, *_ in found.fetchall()}
+        return self._csv_types[name]
 
     def _parameter(self, name: str) -> QueryParameter:
         known = self._query.parameters
@@ -243,6 +227,10 @@ def _value(parameter: QueryParameter) -> Any:
 
 def _one(parse: Any, parameter: QueryParameter) -> Any:
     return parse(str(parameter.value)) if parameter.type in PARSERS else parameter.value
+
+
+def _map(types: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{_text(column)}: {_text(kind)}" for column, kind in types.items()) + "}"
 
 
 def _quoted(name: str) -> str:

@@ -1,0 +1,31 @@
+"""Work spread over the processes of one machine, where Beam's runner is one process.
+
+Called by component.py. tfx_bsl's encoder and TensorFlow's writer hold Python's lock, so that threads gain nothing (measured: two
+encode as fast as one), and a process that imports TensorFlow and Beam anew takes seconds; a fork takes milliseconds.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+
+def each_until(done: Callable[[int], bool], numbers: Sequence[int], *, may_fork: bool) -> None:
+    """Call `done` with each number, in order and on every core, until it returns False.
+
+    Args:
+        done: can be pickled; does one piece of the work.
+        numbers: pieces of the work; a single one is done in this process.
+        may_fork: False: processes that begin anew, because this one has threads of a library that does not survive a fork.
+
+    Raises:
+        BrokenProcessPool: a process died, as when memory is short.
+    """
+    n_processes = min(len(numbers), len(os.sched_getaffinity(0)))
+    if n_processes <= 1:
+        all(map(done, numbers))
+        return
+    context = get_context("fork" if may_fork else "spawn")
+    with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
+        if not all(pool.map(done, numbers)):
+            pool.shutdown(cancel_futures=True)
