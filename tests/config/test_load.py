@@ -261,7 +261,9 @@ def test_an_overlay_of_ones_own_and_an_unknown_one() -> None:
         "env/night.yaml:2: env.max_paralel: unknown key; known: beam_args, max_parallel, metadata, query, runner; "
         "did you mean 'max_parallel'?"
     ]
-    with pytest.raises(UserError, match=r"^--env nigth: unknown environment; known: bigquery, local, night; did you mean 'night'\?$"):
+    with pytest.raises(
+        UserError, match=r"^--env nigth: unknown environment; known: bigquery, local, night; did you mean 'night'\?$"
+    ):
         load("eta.yaml", env="nigth")
 
 
