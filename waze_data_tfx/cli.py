@@ -189,19 +189,23 @@ def backfill(
     from .report.text import print_table
 
     found = backfill_of(load(config, env=env, sets=sets or ()), start, end, env=env, quiet=as_json)
-    cycles = list(found.look() if dry_run else found.run())
+    cycles = []
+    try:
+        for cycle in found.look() if dry_run else found.run():
+            cycles.append(cycle)
+    finally:  # also when a cycle cannot begin: those before it have run
+        if cycles and not as_json:
+            rows = ((c.run_date, f"{c.start} to {c.end}", c.shown_state, c.rows, c.verdict, c.version, c.run) for c in cycles)
+            print()
+            print_table(("CYCLE", "WINDOW", "STATE", "ROWS", "VERDICT", "VERSION", "RUN"), rows)
     failed = next((c for c in cycles if c.state not in (*SETTLED, "waiting")), None)
+    go_on = found.command(failed) if failed else None
     if as_json:
         from dataclasses import asdict
 
-        go_on = found.command(failed) if failed else None
         _print_json({"cycles": [asdict(c) for c in cycles], "exit_code": exit_code(cycles), "next": go_on})
-    else:
-        print()
-        rows = ((c.run_date, f"{c.start} to {c.end}", c.shown_state, c.rows, c.verdict, c.version, c.run) for c in cycles)
-        print_table(("CYCLE", "WINDOW", "STATE", "ROWS", "VERDICT", "VERSION", "RUN"), rows)
-    if failed and not as_json:
-        print(f"{failed.state}: cycle {failed.run_date}: {failed.message}\n  next: {found.command(failed)}", file=sys.stderr)
+    elif failed:
+        print(f"{failed.state}: cycle {failed.run_date}: {failed.message}\n  next: {go_on}", file=sys.stderr)
     raise typer.Exit(exit_code(cycles))
 
 

@@ -315,3 +315,19 @@ def test_a_split_by_time_begins_inside_its_window_and_on_a_day_of_its_own(starts
     with pytest.raises(ConfigError) as caught:
         dated(load(write("{test: 1w, eval: 2w}", starts)), "2025-03-31")
     assert caught.value.problems == [f"eta.yaml:8: data.split.time.starts.{said}"]
+
+
+@pytest.mark.parametrize("values", ["[train, eval, test]", "{train: [0, true], eval: dev}", "{train: [a], eval: [b, c]}"])
+def test_editors_accept_the_short_forms_of_values_and_starts(values: str) -> None:
+    import jsonschema
+    from ruamel.yaml import YAML
+
+    from waze_data_tfx.config import Config
+
+    for how in (f"column: part, values: {values}", "time: {column: day, starts: {eval: '2025-01-31', test: 1w}}"):
+        text = CONFIG.replace("{trips: trips.csv}", "{trips: {file: trips.csv}}").replace(
+            "split:\n    time: {column: day, starts: {test: 1w, eval: 2w}}", f"split: {{{how}}}"
+        )
+        written = YAML(typ="safe").load(text)
+        assert list(jsonschema.Draft202012Validator(Config.model_json_schema(by_alias=True)).iter_errors(written)) == []
+        assert Config.model_validate(written).data.split.kind in ("column", "time")

@@ -14,6 +14,8 @@ from .window import TimeZone, as_day, is_duration
 
 SplitName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 NEEDED = ("train", "eval")
+Value = str | int | bool
+WrittenValues = dict[SplitName, Value | tuple[Value, ...]] | tuple[str, ...] | None
 DEFAULT_BUCKETS = {"train": 2, "eval": 1}
 
 
@@ -85,7 +87,7 @@ class Split(Section):
             raise ValueError(f"split '{min(missing)}' is missing; both train and eval are needed")
         return value
 
-    @field_validator("values", mode="before")
+    @field_validator("values", mode="before", json_schema_input_type=WrittenValues)
     @classmethod
     def _texts_of_values(cls, value: Any) -> Any:
         if isinstance(value, list | tuple):
