@@ -58,7 +58,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
                     "features": sorted(config.features.column_types()),
                     "left out": [config.label, config.weight],
                 },
-                library=(*THIS, "components/query_example_gen", "data", "config/monitoring.py"),
+                library=(*THIS, "components/query_example_gen", "data", "config/monitoring.py", "monitoring/statistics.py"),
                 data=tuple(input_files(for_serving(config), "monitoring.skew.input")),
             ),
             Node(SERVING_STATISTICS, (SERVING,), settings={"n_quantiles": N_QUANTILES}, library=(*THIS, *STATISTICS)),

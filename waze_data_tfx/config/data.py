@@ -113,13 +113,15 @@ class Data(Section):
     ] = 0.0
     split: Annotated[Split, Field(description="How rows are split.")] = Split()
 
-    @field_validator("tables", mode="before")
+    @field_validator("tables", mode="before", json_schema_input_type=dict[str, str | Table])
     @classmethod
     def _files_of_tables(cls, value: Any) -> Any:
         """A table given as text is its file."""
         return {k: {"file": v} if isinstance(v, str) else v for k, v in value.items()} if isinstance(value, dict) else value
 
-    @field_validator("parameters", mode="before")
+    @field_validator(
+        "parameters", mode="before", json_schema_input_type=dict[ParameterName, Scalar | tuple[Scalar, ...] | QueryParameter]
+    )
     @classmethod
     def _types_of_values(cls, value: Any) -> Any:
         return {k: parameter_of(v) for k, v in value.items()} if isinstance(value, dict) else value
