@@ -79,6 +79,16 @@ def test_plan_without_a_login_shows_the_graph_and_what_to_do(project: Project, t
     assert "WARNING" not in planned.stderr  # google.auth's own
 
 
+def test_a_run_without_a_login_ends_before_anything_begins(project: Project, tmp_path: Path) -> None:
+    nobody = {"CLOUDSDK_CONFIG": str(tmp_path), "GOOGLE_APPLICATION_CREDENTIALS": "", "NO_GCE_CHECK": "true"}
+    before = list((project.root / "runs").glob("*"))
+    run = waze_tfx("run", project.config, "--env", "bigquery", "--force", **nobody)
+    assert run.returncode == 2
+    assert "error: env.query: no Google credentials; " in run.stderr
+    assert "importing TFX" not in run.stdout
+    assert list((project.root / "runs").glob("*")) == before
+
+
 def test_an_interrupted_run_cancels_its_job(project: Project, fake: FakeBigQuery) -> None:
     fake.set(job_s=120)
     fake.requests.clear()

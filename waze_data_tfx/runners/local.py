@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from .. import errors, pipelines
 from ..config import Config, Loaded
+from ..data.engines import engine_of
 from ..history import metadata
 from ..history.record import FINISHED, NodeRecord, Run, RunState, load_run, new_run, newest_run, window_of, write_json, write_text
 from ..pipelines.graph import Node, downstream_of
@@ -80,6 +81,8 @@ class LocalRunner:
             if run is not None and (changed := self._finished_but_planned(run, planned)):
                 note = f"run {run.id} has finished {changed.node.id} ({changed.reason}): a new run starts and reuses the rest"
                 run, planned = None, self.plan(selection)
+            if any(p.node.queries and p.decision == "run" for p in planned):
+                engine_of(self.config).check_login()  # now, not in a node that first imports TFX
             if run is None:
                 run = new_run(self.config, config_path=self.loaded.path, env=self.env, sets=self.loaded.sets)
             else:

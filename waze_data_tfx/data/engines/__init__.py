@@ -79,6 +79,13 @@ class Engine(Protocol):
     decimal128(38, 9) (NUMERIC), decimal256(76, 38) (BIGNUMERIC), list and struct of these.
     """
 
+    def check_login(self) -> None:
+        """Find out whether there are credentials, where the engine needs any.
+
+        Raises:
+            NoCredentials: there are none.
+        """
+
     def columns(self) -> "Mapping[str, pa.DataType]":
         """Return the names and types of the query's columns, in their order, without reading rows.
 

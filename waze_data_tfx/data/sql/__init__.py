@@ -9,7 +9,18 @@ from typing import Any
 
 from waze_data_tfx.data.sql.translated import Translated
 
-__all__ = ["Translated", "prepare", "read_override", "references", "translate"]
+__all__ = ["Translated", "check_repeatable", "prepare", "read_override", "references", "translate"]
+
+
+def check_repeatable(text: str, *, file: Path) -> None:
+    """Check BigQuery's own text, which need not be on the tested list, for what would give other rows tomorrow.
+
+    Raises:
+        ConfigError: with every such function and its line.
+    """
+    from waze_data_tfx.data.sql.repeatable import refuse_unrepeatable
+
+    refuse_unrepeatable(text, file=file, dialect="bigquery")
 
 
 def translate(text: str, *, file: Path) -> Translated:

@@ -9,6 +9,7 @@ from sqlglot.errors import ErrorLevel, UnsupportedError
 from waze_data_tfx.data.sql import checking, rewriting, tables
 from waze_data_tfx.data.sql.grammar import PlainBigQuery, line, parse
 from waze_data_tfx.data.sql.refusal import Refused
+from waze_data_tfx.data.sql.repeatable import refuse_unrepeatable
 from waze_data_tfx.data.sql.translated import Translated
 from waze_data_tfx.errors import ConfigError
 
@@ -32,6 +33,7 @@ def translate(text: str, *, file: Path) -> Translated:
 def read_override(text: str, *, file: Path) -> Translated:
     """See the package's `read_override`."""
     tree = parse(text, file=file, dialect="duckdb")
+    refuse_unrepeatable(text, file=file, dialect="duckdb")
     found = tables.tables(tree)
     split = [t for t in found if t.db]
     if split:

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.data.query import Query
+from waze_data_tfx.data.sql import check_repeatable
 from waze_data_tfx.errors import DataError, RunFailed, did_you_mean
 
 from .. import Cost, Staged
@@ -42,6 +43,10 @@ class BigQuery:
     def __init__(self, query: Query, config: Config) -> None:
         """Hold the query; nobody is asked yet."""
         self._query, self._settings, self._name = query, config.env.query, config.name
+
+    def check_login(self) -> None:
+        """Find credentials; nobody is asked whether they may do anything."""
+        _ = self._client
 
     def columns(self) -> "Mapping[str, pa.DataType]":
         """Return the columns' names and types, by a dry run, which is free; see `engines.Engine`."""
@@ -102,6 +107,7 @@ class BigQuery:
     @cached_property
     def _dry(self) -> Any:
         """The query's dry run: BigQuery checks it and says what it would read, for nothing."""
+        check_repeatable(self._query.text, file=self._query.file)
         client = self._client
         with explained(self._asked):
             job = client.query(
