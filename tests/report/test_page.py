@@ -100,6 +100,9 @@ def test_what_it_says_is_what_the_artifacts_say(html: str, folder: Path) -> None
     assert "Done; version 1 is pushed" in text
     assert "None: every split fits the schema." in text
     assert "trip_miles" in text
+    assert "Where the rows came from" in text
+    assert "my_eta_trips.sql" in text
+    assert "chicago.trips" in text
     assert re.search(r"mae lower is better", text)
     assert "Residual by prediction" in text
 

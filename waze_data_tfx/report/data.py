@@ -15,6 +15,7 @@ from ..monitoring.distances import distance
 from ..monitoring.statistics import Feature
 from . import charts
 from .numbers import number, share
+from .origins import origins
 from .source import Absent, Source
 
 FIRST = ("train", "eval")
@@ -52,9 +53,10 @@ class Drift:
 
 
 def rows(source: Source) -> dict[str, Any]:
-    """Return rows.json: rows read, rejected by reason, dropped by each rule, kept in each split; and where the rejected are."""
+    """Return rows.json (read, rejected by reason, dropped by rule, kept by split), where the rejected are, whence the rows."""
     found = json.loads((source.artifact("ExampleGen", "examples") / "rows.json").read_text(encoding="utf-8"))
-    return {"rejected": {}, **found, "letters": f"{source.config.root}/rejected/training.jsonl"}
+    letters = f"{source.config.root}/rejected/training.jsonl"
+    return {"rejected": {}, **found, "letters": letters, "origins": list(origins(source.executions))}
 
 
 def splits_of(source: Source) -> dict[str, dict[str, Feature]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..history.record import Run
+from .origins import origins
 
 if TYPE_CHECKING:
     from ..evaluation.verdict import Verdict
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
 
 N_SHOWN = 12
-ORIGINS = ("rows", "input", "files", "query", "query_sha256", "parameters", "tables", "engine", "engine_facts")
-"""Custom properties of the examples' artifact that are shown, in this order; see query_example_gen/plan.py."""
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -91,7 +90,7 @@ def print_run(run: Run, verdict: "Verdict | None", executions: "dict[str, Execut
     if executions:
         print()
         print_table(("ARTIFACT", "MADE BY", "USED BY", "WHERE"), _lineage(executions))
-        if facts := list(_origins(executions)):
+        if facts := list(origins(executions)):
             print()
             print_table(("ROWS OF", "", ""), facts)
     if verdict:
@@ -137,14 +136,6 @@ def _lineage(executions: "dict[str, Execution]") -> Iterable[tuple[str, str, str
             for artifact in artifacts:
                 users = [e.node for e in executions.values() if any(artifact.id in ids for ids in e.inputs.values())]
                 yield f"{artifact.type} #{artifact.id}", f"{execution.node}.{key}", ", ".join(users), artifact.uri
-
-
-def _origins(executions: "dict[str, Execution]") -> Iterable[tuple[str, str, str]]:
-    """Yield what ExampleGen noted of where rows came from: the query, its values, the state of its tables."""
-    for execution in executions.values():
-        for artifact in (a for artifacts in execution.outputs.values() for a in artifacts if a.type == "Examples"):
-            for i, name in enumerate(n for n in ORIGINS if n in artifact.properties):
-                yield "" if i else execution.node, name, str(artifact.properties[name])
 
 
 def _width() -> int:
