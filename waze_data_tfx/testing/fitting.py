@@ -29,6 +29,7 @@ from waze_data_tfx.errors import UserError, unknown_name
 from waze_data_tfx.features import entry
 from waze_data_tfx.usercode import code_files
 
+from . import traces
 from .beam_in_memory import pipeline
 
 DTYPES = {"float": tf.float32, "int": tf.int64, "string": tf.string}
@@ -87,7 +88,8 @@ def fit(config: Config, examples: Sequence[bytes], place: Path) -> Fitted:
     custom_config = {"config": config.model_dump_json(by_alias=True)}
     paths = logic.Paths(graph=str(place), analyze=[str(given)], transform={})
     logic.write_raw_metadata(columns, paths)
-    logic.analyze(pipeline(), columns, lambda inputs: entry.preprocessing_fn(inputs, custom_config), paths)
+    with traces.few(lambda inputs: entry.preprocessing_fn(inputs, custom_config)) as preprocessing_fn:
+        logic.analyze(pipeline(), columns, preprocessing_fn, paths)
     return Fitted(config, place, _spec(columns))
 
 
