@@ -18,6 +18,7 @@ from tensorflow.python.trackable import resource as tracking
 from tensorflow_transform import analyzer_nodes, annotators, graph_context, impl_helper, schema_inference, tf2_utils
 from tensorflow_transform.beam import common
 from tensorflow_transform.beam import impl as beam_impl
+from tensorflow_transform.saved import saved_transform_io_v2
 
 Function = Callable[[dict[str, Any]], dict[str, Any]]
 _living: dict[int, "_Traces"] = {}
@@ -31,6 +32,7 @@ def few(preprocessing_fn: Function) -> Iterator[Function]:
         (impl_helper, "_trace_preprocessing_fn_v2", traces.first),
         (beam_impl, "_create_v2_saved_model", traces.saved_model),
         (beam_impl._RunMetaGraphDoFn, "_GraphStateV2", traces.graph_state),
+        (saved_transform_io_v2, "write_v2_saved_model", traces.write),
         (schema_inference, "get_traced_metadata_fn", traces.metadata_fn),
     ]
     originals = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
@@ -51,7 +53,7 @@ class _Traces:
     def __init__(self, preprocessing_fn: Function) -> None:
         self._preprocessing_fn = preprocessing_fn
         self._create, self._load = beam_impl._create_v2_saved_model, beam_impl._RunMetaGraphDoFn._GraphStateV2
-        self._metadata_fn = schema_inference.get_traced_metadata_fn
+        self._write, self._metadata_fn = saved_transform_io_v2.write_v2_saved_model, schema_inference.get_traced_metadata_fn
         self._outputs: dict[tf.Graph, dict[str, Any]] = {}
         self._callables: dict[str, tuple[Callable[[Any], dict[str, Any]], set[str]]] = {}
         self._created: list[Any] = []
@@ -103,6 +105,11 @@ class _Traces:
             return self._load(saved_model_dir, input_names, exclude_outputs)
         function, names = self._callables[saved_model_dir]
         return beam_impl._RunMetaGraphDoFn._GraphStateCommon(saved_model_dir, input_names, names, function)
+
+    def write(self, module: tf.Module, *arguments: Any) -> Any:
+        """Stand in for saved_transform_io_v2.write_v2_saved_model: the variables and tables of the trace live on."""
+        self._created.append(module)
+        return self._write(module, *arguments)
 
     def metadata_fn(
         self,
