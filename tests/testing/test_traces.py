@@ -1,4 +1,4 @@
-"""With few traces the transform graph is the one that TFT makes by itself: every ready-made transform, and what TFT offers more."""
+"""With few traces the transform graph is the one that TFT makes: every ready-made transform, and more of what TFT offers."""
 
 import inspect
 import re

@@ -72,7 +72,8 @@ class _Traces:
         """Stand in for impl_helper._trace_preprocessing_fn_v2, and keep the trace."""
         self._first = self._traced(preprocessing_fn, specs, base_temp_dir, None, None)
         self._n_analyzers = len(self._first.graph.get_collection(analyzer_nodes.TENSOR_REPLACEMENTS))
-        return self._first.graph, tf2_utils.get_structured_inputs_from_func_graph(self._first.graph), self._first.structured_outputs
+        inputs = tf2_utils.get_structured_inputs_from_func_graph(self._first.graph)
+        return self._first.graph, inputs, self._first.structured_outputs
 
     def saved_model(
         self,
@@ -138,7 +139,8 @@ class _Traces:
 
         context = graph_context.TFGraphContext(module, temp_dir, replacements)
         function = impl_helper.get_traced_transform_fn(preprocessing_fn, specs, context, output_names)
-        with tracking.resource_tracker_scope(resources), annotators.object_tracker_scope(objects), tf.variable_creator_scope(kept):
+        scopes = tracking.resource_tracker_scope(resources), annotators.object_tracker_scope(objects)
+        with scopes[0], scopes[1], tf.variable_creator_scope(kept):
             return function.get_concrete_function()
 
 
