@@ -47,8 +47,8 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_user_code_gets_what_it_asks_for(config: Path) -> None:
-    """For km 3: "3.000000" has 8 characters; 3 * 3; 3 + 3; 3 > 2; 3 * 3; 3 times the window's middle, 1; 3 * 2; 3 times one missing
-    value; 3 * 4; the sign of 3; 3 + 1.
+    """For km 3: "3.000000" has 8 characters; 3 * 3; 3 + 3; 3 > 2; 3 * 3; 3 times the middle of the window, 1; 3 * 2; 3 times one
+    missing value; 3 * 4; the sign of 3; 3 + 1.
     """
     out = testing.transform_rows(config, ROWS)
     assert out[1]["mine"] == pytest.approx([8, 9, 6, 1, 9, 3, 6, 3, 12, 1, 4])
