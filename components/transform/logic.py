@@ -7,7 +7,7 @@ parts, each a chain of Beam stages; in a local run the stages, not the rows, are
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,16 +65,27 @@ def write_raw_metadata(schema: schema_pb2.Schema, paths: Paths) -> None:
     metadata_io.write_metadata(raw, os.path.join(paths.graph, tft.TFTransformOutput.RAW_METADATA_DIR))
 
 
-def analyze(pipeline: Any, schema: schema_pb2.Schema, preprocessing_fn: Callable[..., Any], paths: Paths) -> None:
-    """Compute the analyzers over the analyzed splits and write transform_fn and transformed_metadata."""
+def analyze(
+    pipeline: Any,
+    schema: schema_pb2.Schema,
+    preprocessing_fn: Callable[..., Any],
+    paths: Paths,
+    *,
+    read_records: Callable[[str], Iterable[list[bytes]]] | None = None,
+) -> None:
+    """Compute the analyzers over the analyzed splits and write transform_fn and transformed_metadata.
+
+    `read_records` gives a file's records in lists of at most BATCH_ROWS; default: `records`.
+    """
     files = [f for folder in paths.analyze for f in _files(folder)]
+    serialized = schema.SerializeToString()
     config = tfxio.TFExampleRecord(file_pattern=files, schema=schema).TensorAdapterConfig()
     temporary = os.path.join(paths.graph, TEMPORARY)
     with pipeline, tft_beam.Context(temp_dir=temporary, use_deep_copy_optimization=True):
         batches = (
             pipeline
             | "Files" >> beam.Create(files, reshuffle=len(files) > 1)
-            | "ReadExamples" >> beam.FlatMap(read_batches, schema.SerializeToString()).with_output_types(pa.RecordBatch)
+            | "ReadExamples" >> beam.FlatMap(read_batches, serialized, read_records or records).with_output_types(pa.RecordBatch)
         )
         saved_model, metadata = (batches, config) | "Analyze" >> tft_beam.AnalyzeDataset(preprocessing_fn)
         deferred = beam.pvalue.AsSingleton(metadata.deferred_metadata)
@@ -97,11 +108,19 @@ def transform(pipeline: Any, paths: Paths, origin: str) -> None:
         )
 
 
-def read_batches(file: str, serialized_schema: bytes) -> Iterator[pa.RecordBatch]:
+def records(file: str) -> Iterator[list[bytes]]:
+    """Yield the records of a gzip TFRecord, BATCH_ROWS at a time."""
+    for batch in tf.data.TFRecordDataset(file, "GZIP").batch(BATCH_ROWS).as_numpy_iterator():
+        yield batch.tolist()
+
+
+def read_batches(
+    file: str, serialized_schema: bytes, read_records: Callable[[str], Iterable[list[bytes]]]
+) -> Iterator[pa.RecordBatch]:
     """Yield a gzip TFRecord of tf.Examples as Arrow batches with the schema's features."""
     decoder = ExamplesToRecordBatchDecoder(serialized_schema)
-    for records in tf.data.TFRecordDataset(file, "GZIP").batch(BATCH_ROWS).as_numpy_iterator():
-        yield decoder.DecodeBatch(records.tolist())
+    for batch in read_records(file):
+        yield decoder.DecodeBatch(batch)
 
 
 def check_rows(outputs: Mapping[str, Any], n_rows: int, origin: str) -> None:

@@ -1,6 +1,7 @@
 """The pipeline in memory: steps, side inputs and grouping by hand; arguments as Beam itself reads them."""
 
 import apache_beam as beam
+from apache_beam.transforms.userstate import CombiningValueStateSpec
 
 from waze_data_tfx.testing import beam_in_memory
 
@@ -28,3 +29,16 @@ def test_arguments_are_remembered_per_function() -> None:
         assert beam_in_memory._arguments(_Step().process) == (["element", "at"], [beam.DoFn.TimestampParam])
         assert beam_in_memory._arguments(_Step.process) == (["self", "element", "at"], [beam.DoFn.TimestampParam])
         assert beam_in_memory._arguments(added) == (["n", "extra"], [2])
+
+
+class _Stateful(beam.DoFn):
+    COUNT = CombiningValueStateSpec("count", sum)
+
+    def process(self, element: tuple, count: object = beam.DoFn.StateParam(COUNT)) -> None: ...
+
+
+def test_states_are_remembered_per_step() -> None:
+    plain, stateful = _Step(), _Stateful()
+    for _ in range(2):  # looked for, then remembered
+        assert beam_in_memory._specs(plain) == (set(), set())
+        assert beam_in_memory._specs(stateful) == ({_Stateful.COUNT}, set())

@@ -22,6 +22,9 @@ MINE = """tf.stack(
             tf.experimental.numpy.square(km),
             tf.signal.hamming_window(3)[1] * km,
             tft.make_and_track_object(lambda: tf.keras.layers.Rescaling(2.0), name="twice")(km),
+            km * pa.array(pd.Series([None, 4.0])).null_count,
+            km * float(pa.array([3, 4]).to_pandas().max()),
+            tf.raw_ops.Sign(x=km) + tf.cast(hasattr(tf.raw_ops, "NoSuchThing"), tf.float32),
             km + np.linalg.det(scipy.linalg.inv(np.eye(2, dtype=np.float32))),
         ],
         axis=1,
@@ -39,15 +42,17 @@ os._exit(0)
 def config(tmp_path: Path) -> Path:
     config = write(tmp_path, mine=MINE)
     code = tmp_path / "eta_features.py"
-    code.write_text("import numpy as np\nimport scipy.linalg\n" + code.read_text())
+    code.write_text("import numpy as np\nimport pandas as pd\nimport pyarrow as pa\nimport scipy.linalg\n" + code.read_text())
     return config
 
 
 def test_user_code_gets_what_it_asks_for(config: Path) -> None:
-    """For km 3: "3.000000" has 8 characters; 3 * 3; 3 + 3; 3 > 2; 3 * 3; 3 times the window's middle, 1; 3 * 2; 3 + 1."""
+    """For km 3: "3.000000" has 8 characters; 3 * 3; 3 + 3; 3 > 2; 3 * 3; 3 times the middle of the window, 1; 3 * 2; 3 times one
+    missing value; 3 * 4; the sign of 3; 3 + 1.
+    """
     out = testing.transform_rows(config, ROWS)
-    assert out[1]["mine"] == pytest.approx([8, 9, 6, 1, 9, 3, 6, 4])
-    assert out[0]["mine"] == pytest.approx([8, 3, 2, 0, 1, 1, 2, 2])
+    assert out[1]["mine"] == pytest.approx([8, 9, 6, 1, 9, 3, 6, 3, 12, 1, 4])
+    assert out[0]["mine"] == pytest.approx([8, 3, 2, 0, 1, 1, 2, 1, 4, 1, 2])
 
 
 def test_the_values_are_those_of_a_process_that_imports_everything(config: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from apache_beam.runners.common import DoFnRunner, Receiver
 from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
-from apache_beam.transforms import core, window
+from apache_beam.transforms import core, userstate, window
 from apache_beam.utils.windowed_value import WindowedValue
 
 from waze_data_tfx.errors import RunFailed
@@ -24,7 +24,7 @@ ARGUMENTS = ("--no_pipeline_type_check",)
 
 def pipeline() -> beam.Pipeline:
     """Return an empty pipeline that is run in memory, whatever the command line of this process says."""
-    core.get_function_args_defaults = _arguments
+    core.get_function_args_defaults, userstate.get_dofn_specs = _arguments, _specs
     return beam.Pipeline(runner=InMemoryRunner(), options=_Options(list(ARGUMENTS)))
 
 
@@ -124,6 +124,17 @@ def _arguments(function: Any) -> tuple[list[str], list[Any]]:
         _inspected[key] = _inspect(function)
     names, defaults = _inspected[key]
     return list(names), list(defaults)
+
+
+_find_specs = userstate.get_dofn_specs
+_found: dict[int, tuple[core.DoFn, Any]] = {}
+
+
+def _specs(step: core.DoFn) -> Any:
+    """Return what states and timers a step has; Beam looks through all its methods four times."""
+    if id(step) not in _found:
+        _found[id(step)] = step, _find_specs(step)
+    return _found[id(step)][1]
 
 
 def _grouped(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, list[Any]]]:
