@@ -123,7 +123,10 @@ def test_a_query_that_fits_has_no_problem(write_query):
             {"sql": "SELECT duration_s, distance_km FROM `city.trips` WHERE duration_s < @long"},
             "trips.sql: @long has no value; known: longest; did you mean 'longest'?",
         ),
-        ({"sql": "SELECT duration_s, distance_kn FROM `city.trips`"}, 'Referenced column "distance_kn" not found'),
+        (
+            {"sql": "SELECT duration_s, distance_kn FROM `city.trips`"},
+            "trips.sql:1: unknown column 'distance_kn'; known: id, distance_km, duration_s, note; did you mean",
+        ),
     ],
 )
 def test_what_does_not_fit_a_query_is_said_with_its_place(write_query, parts, expected):

@@ -15,8 +15,10 @@ from waze_data_tfx.config.section import ColumnType
 from waze_data_tfx.errors import DataError
 
 from .engines import engine_of
+from .query import read_query
 from .rows import infer_types, parse, read_batches
-from .sources import SQL_TYPES, Format, columns
+from .sources import Format, columns
+from .values import cast, refusal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,12 +91,11 @@ def of_file(file: Path, kind: Format, n_rows: int = MAX_ROWS) -> FirstRows:
 
 
 def of_query(config: Config, n_rows: int = MAX_ROWS) -> FirstRows:
-    """Run the config's query and return its first rows; what is neither a number nor a truth value comes as text.
+    """Run the config's query and return its first rows, each value as an example would hold it (docs/values.md).
 
     Raises:
         DataError: the query cannot be run, or has no rows.
     """
-    import duckdb
     import pyarrow as pa
 
     engine = engine_of(config)
@@ -103,10 +104,20 @@ def of_query(config: Config, n_rows: int = MAX_ROWS) -> FirstRows:
         shards = engine.stage(folder, 1).shards
         parts = list(_first((batch for shard in shards for batch in shard.batches()), n_rows))
         if not parts:
-            raise DataError(f"{config.data.query}: no rows; expected at least one")
-        relation = duckdb.from_arrow(pa.Table.from_batches(parts))
-        kept = (f"CAST({_quoted(name)} AS {SQL_TYPES[kind]}) AS {_quoted(name)}" for name, kind in types.items())
-        return FirstRows(relation.project(", ".join(kept)).to_arrow_table(), types)
+            given = ", ".join(f"@{name}={p.value}" for name, p in read_query(config).parameters.items())
+            raise DataError(
+                f"{config.data.query}: no rows; expected at least one; the query was given {given or 'no parameters'}"
+            )
+        read = {name: [_read(batch.column(name), kind) for batch in parts] for name, kind in types.items()}
+        return FirstRows(pa.table({name: pa.chunked_array(arrays) for name, arrays in read.items()}), types)
+
+
+def _read(column: "pa.Array", kind: ColumnType) -> "pa.Array":
+    import pyarrow as pa
+
+    if refusal(column.type, kind) is None:
+        return cast(column, kind)
+    return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.large_string())
 
 
 def profile(rows: FirstRows, label: str) -> list[Column]:

@@ -19,7 +19,7 @@ DAY_S = 86400
 _ISO = (
     r"(\d{4})-(\d{2})-(\d{2})"
     r"(?:[T ](\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?)?"
-    r"(?: ?(?:UTC|Z|([-+])(\d{2}):?(\d{2})))?"
+    r"(?: ?(?:UTC|Z|([-+])(\d{2})(?::?(\d{2}))?))?"
 )
 """Year, month, day, hour, minute, second, sign and hours and minutes of the offset: a rewrite has nine groups at most."""
 _SECONDS_AT_MOST = 253402300800.0  # year 10000, and as far back
@@ -60,8 +60,8 @@ def epoch_seconds(x: Any, format: str = "iso") -> tf.Tensor:
     """Return seconds since 1970-01-01 UTC as a column, [n] float64; NaN where there is none or it cannot be read.
 
     Args:
-        x: for iso a text: `2026-03-01`, `2026-03-01T17:45`, `2026-03-01 17:45:00.5+01:00`; without an offset it is UTC. Else an
-            integer (a float32 holds today's seconds to about two minutes only).
+        x: for iso a text: `2026-03-01`, `2026-03-01T17:45`, `2026-03-01 17:45:00.5+01:00` or `+01`; without an offset it is UTC.
+            Else an integer (a float32 holds today's seconds to about two minutes only).
         format: iso, seconds or milliseconds.
 
     Raises:

@@ -60,7 +60,7 @@ def test_csv_parquet_and_database_are_tables_of_one_query(run, tmp_path):
 def test_parts_hold_every_row_once_in_order_and_travel(run, tmp_path):
     n = 3 * engine.BATCH_ROWS + 5
     pq.write_table(pa.table({"i": pa.array(range(n), pa.int32())}), tmp_path / "n.parquet")
-    made = run("SELECT i, SUM(i) OVER () AS total FROM `city.n`", n={"file": str(tmp_path / "n.parquet")})
+    made = run("SELECT i, i + 0 AS total FROM `city.n`", n={"file": str(tmp_path / "n.parquet")})
     (tmp_path / "staging").mkdir()
     found = made.stage(str(tmp_path / "staging"), 2)
     shards = pickle.loads(pickle.dumps(found.shards))
@@ -68,7 +68,31 @@ def test_parts_hold_every_row_once_in_order_and_travel(run, tmp_path):
     assert found.n_rows == n
     assert len(shards) == 2
     assert pa.concat_tables(read).column("i").to_pylist() == list(range(n))
-    assert read[0].schema.field("total").type == pa.int64()  # SUM of INT64, which DuckDB makes 128 bits wide
+    assert read[0].schema.field("total").type == pa.int64()
+
+
+def test_a_join_gives_its_rows_in_one_order_whatever_the_threads(run, tmp_path):
+    n = 20_000
+    table = pa.table({"i": pa.array(range(n), pa.int32()), "k": pa.array([i % 7 for i in range(n)], pa.int32())})
+    pq.write_table(table, tmp_path / "n.parquet", row_group_size=500)
+    files = {"n": {"file": str(tmp_path / "n.parquet")}}
+    made = run("SELECT a.i, SUM(b.i) AS total FROM `city.n` a JOIN `city.n` b ON a.i = b.i GROUP BY a.i", **files)
+    assert [str(kind) for kind in made.columns().values()] == ["int64", "int64"]  # SUM of INT64, which DuckDB makes 128 bits wide
+    orders = [[row["i"] for row in staged(made, tmp_path / str(k))[1]] for k in range(3)]
+    assert orders[0] == orders[1] == orders[2]
+    assert sorted(orders[0]) == list(range(n))
+    _, rows = staged(run("SELECT i FROM `city.n` ORDER BY i DESC LIMIT 3", **files), tmp_path / "said")
+    assert [row["i"] for row in rows] == [n - 1, n - 2, n - 3]
+
+
+def test_what_pandas_writes_is_read(run, tmp_path):
+    moments = pa.array([1_743_301_800_123_456_789], pa.timestamp("ns", "UTC"))
+    pq.write_table(pa.table({"at": moments, "day": moments.cast(pa.timestamp("ns"))}), tmp_path / "p.parquet")
+    sql = "SELECT at, day, EXTRACT(HOUR FROM at) AS hour FROM `city.p` WHERE at >= TIMESTAMP '2025-01-01'"
+    made = run(sql, p={"file": str(tmp_path / "p.parquet")})
+    assert [str(kind) for kind in made.columns().values()] == ["timestamp[us, tz=UTC]", "timestamp[us]", "int64"]
+    [row] = staged(made, tmp_path / "staging")[1]
+    assert (row["at"].isoformat(), row["hour"]) == ("2025-03-30T02:30:00.123456+00:00", 2)
 
 
 def test_no_row_makes_no_part(run, tmp_path):
@@ -118,8 +142,25 @@ def test_costs_are_rows_of_tables_and_bytes_of_their_files(run, tmp_path):
     ]
 
 
-def test_a_value_that_fails_while_the_query_runs_is_said(run, tmp_path):
-    (tmp_path / "t.csv").write_text("a\nx\n")
-    made = run("SELECT CAST(a AS INT64) AS a FROM `city.t`", t={"file": str(tmp_path / "t.csv")})
-    with pytest.raises(DataError, match=r"q\.sql: DuckDB cannot run the query; .*Bad int64 value: x"):
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT CAST(a AS INT64) AS a\nFROM `city.t`", r"q\.sql: DuckDB cannot run the query; .*Bad int64 value: x"),
+        ("SELECT b,\n  aa FROM `city.t`", r"q\.sql:2: unknown column 'aa'; known: a, b; did you mean 'a'\?"),
+        ("SELECT b FROM `city.t` t WHERE\n t.bb > 1", r"q\.sql:2: unknown column 'bb'; known: a, b; did you mean 'b'\?"),
+        ("SELECT a, b AS A FROM `city.t`", r"q\.sql: two columns of the result are named 'A'; received a, A; expected each"),
+        ("SELECT b / 1 AS c,\n c + 1 AS d FROM `city.t`", r"q\.sql:1: 'c' is named in the same SELECT and cannot be used there"),
+        ("SELECT b / 0 AS c FROM `city.t`", r"q\.sql: DuckDB cannot run the query; .*division by zero: use SAFE_DIVIDE"),
+    ],
+)
+def test_what_duckdb_refuses_is_said_of_the_query(run, tmp_path, sql, expected):
+    (tmp_path / "t.csv").write_text("a,b\nx,1\n")
+    with pytest.raises(DataError, match=expected):
+        staged(run(sql, t={"file": str(tmp_path / "t.csv")}), tmp_path / "staging")
+
+
+def test_a_value_that_is_none_of_its_column_is_named_with_its_line(run, tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\nx,3\n")
+    made = run("SELECT a FROM `city.t`", t={"file": str(tmp_path / "t.csv"), "types": {"a": "INT64"}})
+    with pytest.raises(DataError, match=r"t\.csv:3: a: expected BIGINT; received 'x'"):
         staged(made, tmp_path / "staging")

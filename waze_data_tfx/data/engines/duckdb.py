@@ -4,7 +4,6 @@ Made by `engines.engine_of`. The rows are kept as one Arrow IPC file until they 
 reads how often. Imports duckdb and pyarrow inside its functions; never writes to a table.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -19,9 +18,10 @@ from waze_data_tfx.data.query import Query
 from waze_data_tfx.data.sources import matching_files
 from waze_data_tfx.data.sql import Translated, prepare, read_override, translate
 from waze_data_tfx.data.staging import stage
-from waze_data_tfx.errors import DataError, did_you_mean
+from waze_data_tfx.errors import DataError, did_you_mean, disk_is_full
 
 from . import Cost, Staged
+from .duckdb_problems import refused
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,7 +89,7 @@ class DuckDB:
     def stage(self, folder: str, n_shards: int) -> Staged:
         """Run the query and write its rows below the folder; see `engines.Engine`."""
         file = str(Path(folder) / ROWS_FILE)
-        with self._relation() as relation:
+        with self._relation(folder) as relation:
             reader = relation.to_arrow_reader(BATCH_ROWS)
             rows = stage(file, reader.schema, reader)
         return Staged(rows.in_parts(-(-rows.n_rows // n_shards)), rows.n_rows, {"engine": "duckdb"})
@@ -115,25 +115,48 @@ class DuckDB:
 
     @contextmanager
     def _database(self) -> Iterator[tuple[Any, Translated]]:
-        """Open a database of views on the tables that the query reads."""
+        """Open a database of views on the tables that the query reads, in the types that BigQuery has."""
         import duckdb
 
         translated = self._translated()
-        with duckdb.connect() as database:
+        known: list[str] = []
+        with duckdb.connect() as database, self._explained(known):
             prepare(database)
-            with self._explained():
-                for i, name in enumerate(translated.tables):
-                    database.execute(f"CREATE VIEW {_quoted(name)} AS {self._view(database, name, i)}")
-                yield database, translated
+            for i, name in enumerate(translated.tables):
+                table = database.sql(self._view(database, name, i))
+                known += table.columns
+                database.execute(f"CREATE VIEW {_quoted(name)} AS {_in_bigquery_types(table).sql_query()}")
+            yield database, translated
 
     @contextmanager
-    def _relation(self) -> Iterator[Any]:
-        """Yield the query's relation in the types that BigQuery gives."""
+    def _relation(self, spill: str | None = None) -> Iterator[Any]:
+        """Yield the query's relation in the types that BigQuery gives.
+
+        Where the query leaves the order of its rows open, it is that of a hash of the row: the same in every run, whatever thread
+        was faster, so that the same rows train the same model.
+
+        Args:
+            spill: folder for what does not fit into memory; None: the rows are not read.
+        """
         with self._database() as (database, translated):
+            if spill is not None:
+                database.execute(f"SET temp_directory = {_text(spill)}")
             parameters = {name: _value(self._parameter(name)) for name in translated.parameters}
             relation = database.sql(translated.sql, params=parameters)
-            columns = zip(relation.columns, relation.types, strict=True)
-            yield relation.project(", ".join(f"{_cast(_quoted(name), kind)} AS {_quoted(name)}" for name, kind in columns))
+            self._check_names(relation.columns)
+            ordered = translated.has_order or spill is None
+            hashed = f"hash({', '.join(map(_quoted, relation.columns))})"
+            yield _in_bigquery_types(relation if ordered else relation.order(hashed))
+
+    def _check_names(self, names: Sequence[str]) -> None:
+        folded = [name.lower() for name in names]
+        twice = next((name for i, name in enumerate(names) if folded[i] in folded[:i]), None)
+        if twice is not None:
+            raise DataError(
+                f"{self._query.file}: two columns of the result are named '{twice}'; received {', '.join(names)}; "
+                "expected each name once",
+                hint="name one of them otherwise with AS, or leave it out: SELECT * EXCEPT (...)",
+            )
 
     def _view(self, database: Any, name: str, number: int) -> str:
         table, files = self._table(name), self._files(name)
@@ -172,15 +195,17 @@ class DuckDB:
         return known[name]
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Say in the query's terms what DuckDB refuses."""
+    def _explained(self, known: Sequence[str] = ()) -> Iterator[None]:
+        """Say in the query's terms what DuckDB refuses, also while its rows are read as Arrow."""
         import duckdb
+        import pyarrow as pa
 
         try:
             yield
-        except duckdb.Error as error:
-            said = " ".join(re.split(r"\n\nLINE|\n\s*Possible solutions", str(error))[0].split())
-            raise DataError(f"{self._query.file}: DuckDB cannot run the query; {said}") from error
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            if disk_is_full(error):
+                raise
+            raise refused(str(error), self._query, known) from error
 
 
 def _count(database: Any, name: str) -> int:
@@ -194,6 +219,11 @@ def _size(files: Sequence[Path]) -> int:
 def _schema(relation: Any) -> "list[tuple[str, pa.DataType]]":
     reader = relation.limit(0).to_arrow_reader(1)
     return [(field.name, field.type) for field in reader.schema]
+
+
+def _in_bigquery_types(relation: Any) -> Any:
+    columns = zip(relation.columns, relation.types, strict=True)
+    return relation.project(", ".join(f"{_cast(_quoted(name), kind)} AS {_quoted(name)}" for name, kind in columns))
 
 
 def _cast(expression: str, kind: Any) -> str:
@@ -215,8 +245,8 @@ def _bigquery_type(kind: Any) -> str:
         return "BIGINT"
     if name in ("FLOAT", "REAL"):
         return "DOUBLE"
-    if name.startswith("TIMESTAMP") and "ZONE" not in name:
-        return "TIMESTAMP"
+    if name.startswith("TIMESTAMP"):
+        return "TIMESTAMPTZ" if "ZONE" in name or "TZ" in name else "TIMESTAMP"
     return "VARCHAR" if kind.id in ("enum",) or name in TEXTS else name
 
 

@@ -21,13 +21,14 @@ def translate(text: str, *, file: Path) -> Translated:
     names = tables.names(tables.tables(tree)) if not found else ()
     tree, refused = _rewritten(tree)
     problems = sorted({*found, *refused})
+    has_order = _has_order(tree)
     if problems:
         raise ConfigError([_message(file, where, what) for where, what in problems])
     try:
         sql = tree.sql("duckdb", identify=True, normalize_functions=False, comments=False, unsupported_level=ErrorLevel.RAISE)
     except UnsupportedError as error:
         raise ConfigError([_message(file, line(tree), f"query: {error}")]) from error
-    return Translated(sql=sql, tables=names, parameters=tables.parameters(text, dialect=PlainBigQuery))
+    return Translated(sql=sql, tables=names, parameters=tables.parameters(text, dialect=PlainBigQuery), has_order=has_order)
 
 
 def read_override(text: str, *, file: Path) -> Translated:
@@ -42,7 +43,10 @@ def read_override(text: str, *, file: Path) -> Translated:
         )
     named = [t for t in found if isinstance(t.this, exp.Identifier)]
     return Translated(
-        sql=text.strip().rstrip(";").rstrip(), tables=tables.names(named), parameters=tables.parameters(text, dialect="duckdb")
+        sql=text.strip().rstrip(";").rstrip(),
+        tables=tables.names(named),
+        parameters=tables.parameters(text, dialect="duckdb"),
+        has_order=_has_order(tree),
     )
 
 
@@ -71,6 +75,14 @@ def _rewritten(tree: exp.Query) -> tuple[exp.Query, list[tuple[int, str]]]:
             node.replace(made)
             made.meta["line"] = where
     return holder.this, problems
+
+
+def _has_order(tree: exp.Query) -> bool:
+    """Whether the rows come in an order that is said, or in that of the one table that is read row by row."""
+    if tree.args.get("order"):
+        return True
+    several = (exp.Join, exp.Group, exp.Distinct, exp.SetOperation, exp.Window, exp.AggFunc, exp.Unnest)
+    return len(list(tree.find_all(exp.Select))) == 1 and not tree.find(*several)
 
 
 def _name_tables(tree: exp.Query) -> None:
