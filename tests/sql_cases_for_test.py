@@ -52,6 +52,8 @@ SCALARS = [
     ("2 * 1.5", 3.0),
     ("-(-3)", 3),
     ("0.1 + 0.2", 0.30000000000000004),
+    ("0.00001 * 2", 0.00002),
+    ("123456789012345678901.5 > 1e20", True),
     ("ROUND(2.5)", 3.0),  # docs
     ("ROUND(-2.5)", -3.0),  # docs
     ("ROUND(123.7, -1)", 120.0),  # docs
@@ -466,6 +468,16 @@ QUERIES = {
     "window_range": (
         T + "SELECT k, SUM(k) OVER (ORDER BY k RANGE BETWEEN 2 PRECEDING AND 1 PRECEDING) AS a FROM t ORDER BY k",
         [(1, None), (2, 1), (3, 3), (4, 5)],
+    ),
+    "window_by_calls": (  # k: 1 to 4 on February 29, March 31, April 30 and May 31, which are 31, 30 and 31 days apart
+        T + "SELECT k, ROW_NUMBER() OVER (PARTITION BY DIV(k, 3) ORDER BY ROUND(x / 10) DESC) AS a, COUNT(*) OVER (ORDER BY"
+        " UNIX_DATE(DATE_ADD(DATE '2024-01-31', INTERVAL k MONTH)) RANGE BETWEEN 31 PRECEDING AND CURRENT ROW) AS b"
+        " FROM t ORDER BY k",
+        [(1, 2, 1), (2, 1, 2), (3, 2, 2), (4, 1, 2)],
+    ),
+    "window_by_hash": (  # of 'b', -6651148003232386794, and of 'a', -5528939962900187677
+        T + "SELECT k FROM t WHERE TRUE QUALIFY ROW_NUMBER() OVER (ORDER BY FARM_FINGERPRINT(g), k) = 1",
+        [(3,)],
     ),
     "window_named": (
         T + "SELECT k, MAX(x) OVER w AS a FROM t WINDOW w AS (PARTITION BY g) ORDER BY k",

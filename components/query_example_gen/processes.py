@@ -5,9 +5,11 @@ encode as fast as one), and a process that imports TensorFlow and Beam anew take
 """
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 
 
 def each_until(done: Callable[[int], bool], numbers: Sequence[int], *, may_fork: bool) -> None:
@@ -26,6 +28,18 @@ def each_until(done: Callable[[int], bool], numbers: Sequence[int], *, may_fork:
         all(map(done, numbers))
         return
     context = get_context("fork" if may_fork else "spawn")
-    with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(n_processes, mp_context=context, initializer=_end_with_parent) as pool:
         if not all(pool.map(done, numbers)):
             pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """End this process with the one that began it, however that ends: a pool's processes wait for work for ever."""
+    threading.Thread(target=_watch_parent, daemon=True).start()
+
+
+def _watch_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)

@@ -1,6 +1,7 @@
 """QueryExampleGen run by TFX itself on tiny files, and its checks on counts."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -485,3 +486,26 @@ def test_a_bad_value_of_a_large_csv_has_its_row(config, tmp_path, monkeypatch):
     plan = make_plan(config(), folders, staging=folders.pop("staging"))
     with pytest.raises(DataError, match=r"one.csv:row 42: km: expected float; received 'far'"):
         _ = [logic.write_shard(plan, i) for i in range(len(plan.parts))]
+
+
+ORPHANS = """\
+import os, sys, time
+from waze_data_tfx.components.query_example_gen.processes import each_until
+
+def work(number):
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+    return True
+
+each_until(work, range(2), may_fork=True)
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core: no process is begun")
+def test_processes_end_with_the_one_that_began_them_even_if_it_is_killed():
+    with subprocess.Popen([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        children = [int(parent.stdout.readline()) for _ in range(2)]
+        parent.kill()
+        parent.stdout.read()  # ends when no process holds it any more
+    assert not [pid for pid in children if Path(f"/proc/{pid}/exe").exists()]

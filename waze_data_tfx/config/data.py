@@ -22,6 +22,12 @@ class Rule(Section):
     drop: Annotated[str, Field(description="SQL condition (DuckDB) over the row's columns; rows where it is true are dropped.")]
 
 
+SqlType = Literal["BOOL", "INT64", "FLOAT64", "NUMERIC", "STRING", "DATE", "DATETIME", "TIMESTAMP"]
+StoredType = Literal[
+    "BOOL", "INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC", "STRING", "BYTES", "DATE", "DATETIME", "TIME", "TIMESTAMP"
+]
+
+
 class Table(Section):
     """Where a table of the query is on this machine."""
 
@@ -31,13 +37,12 @@ class Table(Section):
     ]
     table: Annotated[str | None, Field(description="Table or view in a DuckDB file, such as main.trips.")] = None
     types: Annotated[
-        dict[Column, str],
+        dict[Column, StoredType],
         Field(description="BigQuery types of a CSV's columns, such as TIMESTAMP; default: the narrowest that all values have."),
     ] = {}
 
 
 Scalar = bool | int | float | str
-SqlType = Literal["BOOL", "INT64", "FLOAT64", "NUMERIC", "STRING", "DATE", "DATETIME", "TIMESTAMP"]
 SQL_TYPE_OF: dict[type, SqlType] = {
     bool: "BOOL",
     int: "INT64",

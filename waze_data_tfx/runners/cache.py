@@ -40,6 +40,8 @@ VERSIONED = (
     "apache-beam",
     "duckdb",
     "pyarrow",
+    "sqlglot",
+    "pyfarmhash",
 )
 UNKNOWN_TABLES = "tables"
 """Part of a key that takes the place of the tables' versions where nobody is logged in to ask for them."""

@@ -68,7 +68,7 @@ def _quantiles(args: list[exp.Expr]) -> exp.Expr:
     if not (isinstance(number, exp.Literal) and not number.is_string and number.this.isdigit() and int(number.this) > 0):
         raise Refused("APPROX_QUANTILES", "expected a literal number of quantiles", received=number.sql("bigquery"))
     n = int(number.this)
-    return call("quantile_disc", value, exp.Array(expressions=[_double(k / n) for k in range(n + 1)]))
+    return call("quantile_disc", value, exp.Array(expressions=[double(k / n) for k in range(n + 1)]))
 
 
 def _array_agg(args: list[exp.Expr]) -> exp.Expr:
@@ -181,11 +181,12 @@ def _groups(name: str, pattern: exp.Expr) -> int:
 def _share(name: str, node: exp.Expr) -> exp.Expr:
     if not (isinstance(node, exp.Literal) and not node.is_string and 0 <= float(node.this) <= 1):
         raise Refused(name, "expected a literal share from 0 to 1", received=node.sql("bigquery"))
-    return _double(float(node.this))
+    return double(float(node.this))
 
 
-def _double(value: float) -> exp.Expr:
-    return exp.Literal.number(f"{value!r}e0" if "e" not in repr(value) else repr(value))
+def double(value: float) -> exp.Expr:
+    """Return a number as DuckDB reads a DOUBLE: with an exponent, without which it is a decimal."""
+    return exp.Literal.number(repr(value) if "e" in repr(value) else f"{value!r}e0")
 
 
 TYPED = {"FIRST_VALUE": exp.FirstValue, "LAST_VALUE": exp.LastValue, "NTH_VALUE": exp.NthValue}

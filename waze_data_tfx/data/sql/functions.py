@@ -17,7 +17,9 @@ _ZONE = r"( ?([Zz]|UTC|[+-]\d{1,2}(:\d{2})?)| [A-Za-z_]+/[A-Za-z_/]+)?"
 
 def _domain(name: str, signature: str, bad: str, result: str) -> str:
     """Return a macro that raises where BigQuery does."""
-    return f"bq_{name}({signature}) AS CASE WHEN {bad} THEN error('{name.upper()}: argument out of its domain') ELSE {result} END"
+    return (
+        f"bq_{name}({signature}) AS CASE WHEN {bad} THEN bq_error('{name.upper()}: argument out of its domain') ELSE {result} END"
+    )
 
 
 def _converted(name: str, target: str, *, shape: str) -> list[str]:
@@ -25,10 +27,10 @@ def _converted(name: str, target: str, *, shape: str) -> list[str]:
     text = "CAST(x AS VARCHAR)"
     return [
         f"""bq_{name}(x) AS CASE WHEN typeof(x) <> 'VARCHAR' OR regexp_full_match({text}, '{shape}') THEN CAST(x AS {target})
-            ELSE error('Invalid {name}: ''' || {text} || '''; expected YYYY-MM-DD and what {name} takes after it') END""",
+            ELSE bq_error('Invalid {name}: ''' || {text} || '''; expected YYYY-MM-DD and what {name} takes after it') END""",
         f"""bq_safe_{name}(x) AS CASE WHEN typeof(x) <> 'VARCHAR' OR regexp_full_match({text}, '{shape}')
             THEN TRY_CAST(x AS {target}) WHEN regexp_matches({text}, '^\\s*\\d+-\\d')
-            THEN error('SAFE_CAST to {name}: this form of text is not supported locally: ' || {text}) END""",
+            THEN bq_error('SAFE_CAST to {name}: this form of text is not supported locally: ' || {text}) END""",
     ]
 
 
@@ -45,7 +47,7 @@ def _shifts(kind: str, units: str) -> list[str]:
 
 def _guard(kind: str, target: str) -> str:
     return f"""bq_a_{kind}(x) AS CASE WHEN typeof(x) IN ('{target}', '"NULL"') THEN CAST(x AS {target})
-        ELSE error('expected a {kind.upper()}; received ' || typeof(x) || '; convert it with {kind.upper()}(...)') END"""
+        ELSE bq_error('expected a {kind.upper()}; received ' || typeof(x) || '; convert it with {kind.upper()}(...)') END"""
 
 
 _CLOCK = "microsecond millisecond second minute hour"
@@ -60,12 +62,14 @@ _MICROSECONDS = {
 
 MACROS: tuple[str, ...] = (
     # types
-    """bq_float(x) AS CASE WHEN typeof(x) LIKE 'DECIMAL%' THEN error('NUMERIC here is not supported locally: cast it to FLOAT64')
+    """bq_float(x) AS CASE WHEN typeof(x) LIKE 'DECIMAL%'
+        THEN bq_error('NUMERIC here is not supported locally: cast it to FLOAT64')
         ELSE CAST(x AS DOUBLE) END""",
-    """bq_plain(x) AS CASE WHEN typeof(x) LIKE 'DECIMAL%' THEN error('NUMERIC here is not supported locally: cast it to FLOAT64')
+    """bq_plain(x) AS CASE WHEN typeof(x) LIKE 'DECIMAL%'
+        THEN bq_error('NUMERIC here is not supported locally: cast it to FLOAT64')
         ELSE x END""",
     """bq_integer(x) AS CASE WHEN typeof(x) LIKE '%INT' OR typeof(x) IN ('INTEGER', '"NULL"') THEN CAST(x AS BIGINT)
-        ELSE error('expected an INT64; received ' || typeof(x) || '; cast it to INT64') END""",
+        ELSE bq_error('expected an INT64; received ' || typeof(x) || '; cast it to INT64') END""",
     _guard("date", "DATE"),
     _guard("datetime", "TIMESTAMP"),
     _guard("timestamp", "TIMESTAMP WITH TIME ZONE"),
@@ -79,22 +83,22 @@ MACROS: tuple[str, ...] = (
         WHEN typeof(x) LIKE 'DECIMAL%' THEN regexp_replace(regexp_replace(CAST(x AS VARCHAR), '(\.\d*?)0+$', '\1'), '\.$', '')
         WHEN typeof(x) LIKE 'TIME%' THEN bq_time_text(CAST(x AS VARCHAR))
         WHEN typeof(x) = 'BLOB' OR typeof(x) LIKE '%[]' OR typeof(x) LIKE 'STRUCT%' OR typeof(x) LIKE 'INTERVAL%'
-        THEN error('cannot be cast to STRING locally: ' || typeof(x)) ELSE CAST(x AS VARCHAR) END""",
+        THEN bq_error('cannot be cast to STRING locally: ' || typeof(x)) ELSE CAST(x AS VARCHAR) END""",
     "bq_safe_string(x) AS bq_string(x)",
     r"""bq_int64(x) AS CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN CAST(round(CAST(x AS DOUBLE)) AS BIGINT)
         WHEN typeof(x) <> 'VARCHAR' OR regexp_full_match(CAST(x AS VARCHAR), '\s*[+-]?(\d+|0[xX][0-9a-fA-F]+)\s*')
         THEN CAST(x AS BIGINT)
-        ELSE error('Bad int64 value: ' || CAST(x AS VARCHAR)) END""",
+        ELSE bq_error('Bad int64 value: ' || CAST(x AS VARCHAR)) END""",
     r"""bq_safe_int64(x) AS CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN TRY_CAST(round(TRY_CAST(x AS DOUBLE)) AS BIGINT)
         WHEN typeof(x) <> 'VARCHAR' OR regexp_full_match(CAST(x AS VARCHAR), '\s*[+-]?(\d+|0[xX][0-9a-fA-F]+)\s*')
         THEN TRY_CAST(x AS BIGINT) END""",
     """bq_float64(x) AS CASE WHEN typeof(x) = 'VARCHAR' AND contains(CAST(x AS VARCHAR), '_')
-        THEN error('Bad double value: ' || CAST(x AS VARCHAR)) ELSE CAST(x AS DOUBLE) END""",
+        THEN bq_error('Bad double value: ' || CAST(x AS VARCHAR)) ELSE CAST(x AS DOUBLE) END""",
     """bq_safe_float64(x) AS CASE WHEN typeof(x) = 'VARCHAR' AND contains(CAST(x AS VARCHAR), '_') THEN NULL
         ELSE TRY_CAST(x AS DOUBLE) END""",
     """bq_safe_bool(x) AS CASE WHEN typeof(x) <> 'VARCHAR' THEN TRY_CAST(x AS BOOLEAN)
         WHEN lower(CAST(x AS VARCHAR)) IN ('true', 'false') THEN TRY_CAST(x AS BOOLEAN) END""",
-    """bq_bool(x) AS CASE WHEN x IS NOT NULL AND bq_safe_bool(x) IS NULL THEN error('Bad bool value: ' || CAST(x AS VARCHAR))
+    """bq_bool(x) AS CASE WHEN x IS NOT NULL AND bq_safe_bool(x) IS NULL THEN bq_error('Bad bool value: ' || CAST(x AS VARCHAR))
         ELSE bq_safe_bool(x) END""",
     "bq_numeric(x) AS CAST(x AS DECIMAL(38, 9))",
     "bq_safe_numeric(x) AS TRY_CAST(x AS DECIMAL(38, 9))",
@@ -103,15 +107,16 @@ MACROS: tuple[str, ...] = (
     *_converted("timestamp", "TIMESTAMPTZ", shape=_DAY + _TIME + _ZONE),
     f"""bq_timestamp_in(x, zone) AS CASE WHEN typeof(x) IN ('DATE', 'TIMESTAMP') OR (typeof(x) = 'VARCHAR'
         AND regexp_full_match(CAST(x AS VARCHAR), '{_DAY + _TIME}')) THEN timezone(zone, CAST(x AS TIMESTAMP))
-        ELSE error('TIMESTAMP with a zone: expected DATE, DATETIME or text without one; received ' || CAST(x AS VARCHAR)) END""",
+        ELSE bq_error('TIMESTAMP with a zone: expected DATE, DATETIME or text without one; received '
+            || CAST(x AS VARCHAR)) END""",
     # arithmetic
-    "bq_divide(a, b) AS CASE WHEN b = 0 THEN error('division by zero: use SAFE_DIVIDE') ELSE bq_float(a) / bq_float(b) END",
+    "bq_divide(a, b) AS CASE WHEN b = 0 THEN bq_error('division by zero: use SAFE_DIVIDE') ELSE bq_float(a) / bq_float(b) END",
     "bq_safe_divide(a, b) AS CASE WHEN b = 0 THEN NULL ELSE bq_float(a) / bq_float(b) END",
     "bq_ieee_divide(a, b) AS bq_float(a) / bq_float(b)",
     """bq_minus(a, b) AS CASE WHEN typeof(a) = 'DATE' AND typeof(b) = 'DATE'
-        THEN error('DATE - DATE is an interval: use DATE_DIFF') ELSE a - b END""",
+        THEN bq_error('DATE - DATE is an interval: use DATE_DIFF') ELSE a - b END""",
     """bq_times(a, b) AS CASE WHEN typeof(a) LIKE 'DECIMAL%' AND typeof(b) LIKE 'DECIMAL%'
-        THEN error('NUMERIC * NUMERIC is not supported locally: cast to FLOAT64') ELSE a * b END""",
+        THEN bq_error('NUMERIC * NUMERIC is not supported locally: cast to FLOAT64') ELSE a * b END""",
     "bq_div(a, b) AS bq_integer(a) // bq_integer(b)",
     "bq_mod(a, b) AS bq_integer(a) % bq_integer(b)",
     "bq_safe_add(a, b) AS TRY(a + b)",
@@ -123,8 +128,8 @@ MACROS: tuple[str, ...] = (
     "bq_trunc(x) AS trunc(bq_float(x))",
     "bq_ceil(x) AS ceil(bq_float(x))",
     "bq_floor(x) AS floor(bq_float(x))",
-    """bq_ln(x) AS CASE WHEN x <= 0 THEN error('LN: argument out of its domain') ELSE ln(bq_float(x)) END,
-        (x, b) AS CASE WHEN x <= 0 OR b <= 0 OR b = 1 THEN error('LOG: argument out of its domain')
+    """bq_ln(x) AS CASE WHEN x <= 0 THEN bq_error('LN: argument out of its domain') ELSE ln(bq_float(x)) END,
+        (x, b) AS CASE WHEN x <= 0 OR b <= 0 OR b = 1 THEN bq_error('LOG: argument out of its domain')
         ELSE ln(bq_float(x)) / ln(bq_float(b)) END""",
     _domain("log10", "x", "x <= 0", "log10(bq_float(x))"),
     _domain("exp", "x", "isinf(exp(bq_float(x))) AND NOT isinf(bq_float(x))", "exp(bq_float(x))"),
@@ -146,19 +151,19 @@ MACROS: tuple[str, ...] = (
     # text
     *(f"bq_{side}trim(x) AS {side}trim(x, {_SPACES}), (x, characters) AS {side}trim(x, characters)" for side in ("", "l", "r")),
     """bq_substr(x, p) AS substr(x, CASE WHEN p = 0 OR p < -length(x) THEN 1 ELSE p END),
-        (x, p, n) AS CASE WHEN n < 0 THEN error('SUBSTR: the length is negative')
+        (x, p, n) AS CASE WHEN n < 0 THEN bq_error('SUBSTR: the length is negative')
         ELSE substr(x, CASE WHEN p = 0 OR p < -length(x) THEN 1 ELSE p END, n) END""",
     *(
-        f"bq_{side}(x, n) AS CASE WHEN n < 0 THEN error('{side.upper()}: the length is negative') ELSE {side}(x, n) END"
+        f"bq_{side}(x, n) AS CASE WHEN n < 0 THEN bq_error('{side.upper()}: the length is negative') ELSE {side}(x, n) END"
         for side in ("left", "right")
     ),
     *(
         f"""bq_{side}(x, n, p := ' ') AS CASE WHEN n < 0 OR p = '' THEN
-        error('{side.upper()}: negative length or empty pattern') ELSE {side}(x, CAST(n AS INTEGER), p) END"""
+        bq_error('{side.upper()}: negative length or empty pattern') ELSE {side}(x, CAST(n AS INTEGER), p) END"""
         for side in ("lpad", "rpad")
     ),
     """bq_length(x) AS CASE WHEN typeof(x) IN ('VARCHAR', '"NULL"') THEN length(CAST(x AS VARCHAR)) WHEN typeof(x) = 'BLOB'
-        THEN octet_length(CAST(x AS BLOB)) ELSE error('LENGTH: expected STRING; received ' || typeof(x)) END""",
+        THEN octet_length(CAST(x AS BLOB)) ELSE bq_error('LENGTH: expected STRING; received ' || typeof(x)) END""",
     """bq_byte_length(x) AS CASE WHEN typeof(x) = 'BLOB' THEN octet_length(CAST(x AS BLOB))
         ELSE octet_length(encode(CAST(x AS VARCHAR))) END""",
     "bq_split(x) AS string_split(x, ','), (x, delimiter) AS string_split(x, delimiter)",
@@ -169,7 +174,7 @@ MACROS: tuple[str, ...] = (
     # hashes
     """bq_farm_fingerprint(x) AS CASE WHEN typeof(x) = 'BLOB' THEN bq_farm_fingerprint_bytes(CAST(x AS BLOB))
         WHEN typeof(x) IN ('VARCHAR', '"NULL"') THEN bq_farm_fingerprint_text(CAST(x AS VARCHAR))
-        ELSE error('FARM_FINGERPRINT: expected STRING or BYTES; received ' || typeof(x) || '; cast it to STRING') END""",
+        ELSE bq_error('FARM_FINGERPRINT: expected STRING or BYTES; received ' || typeof(x) || '; cast it to STRING') END""",
     "bq_md5(x) AS unhex(md5(x))",
     "bq_sha1(x) AS unhex(sha1(x))",
     "bq_sha256(x) AS unhex(sha256(x))",
@@ -235,12 +240,13 @@ MACROS: tuple[str, ...] = (
         (x, delimiter, absent) AS array_to_string(list_transform(x, lambda bq_item: coalesce(bq_item, absent)), delimiter)""",
     "bq_concat_arrays(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE list_concat(a, b) END",
     """bq_offset(x, n) AS CASE WHEN x IS NOT NULL AND (n < 0 OR n >= len(x))
-        THEN error('Array index ' || n || ' is out of bounds: use SAFE_OFFSET') ELSE x[n + 1] END""",
+        THEN bq_error('Array index ' || n || ' is out of bounds: use SAFE_OFFSET') ELSE x[n + 1] END""",
     "bq_safe_offset(x, n) AS CASE WHEN n >= 0 THEN x[n + 1] END",
     """bq_generate_array(a, b, step := 1) AS CASE WHEN step = 0
-        THEN error('GENERATE_ARRAY: the step is 0') ELSE generate_series(bq_integer(a), bq_integer(b), bq_integer(step)) END""",
+        THEN bq_error('GENERATE_ARRAY: the step is 0')
+        ELSE generate_series(bq_integer(a), bq_integer(b), bq_integer(step)) END""",
     *(
-        f"""bq_date_array_{unit}(a, b, n) AS CASE WHEN n = 0 THEN error('GENERATE_DATE_ARRAY: the step is 0')
+        f"""bq_date_array_{unit}(a, b, n) AS CASE WHEN n = 0 THEN bq_error('GENERATE_DATE_ARRAY: the step is 0')
         ELSE list_filter(list_transform(generate_series(0, abs(bq_date_diff_{unit}(a, b{first})) // abs(n) + 1),
         lambda bq_item: bq_date_add_{unit}(a, n * bq_item)),
         lambda bq_item: CASE WHEN n > 0 THEN bq_item <= b ELSE bq_item >= b END) END"""
@@ -251,21 +257,36 @@ MACROS: tuple[str, ...] = (
 
 
 def register(connection: Any) -> None:
-    """Set what BigQuery always has, UTC and an error for n // 0; create the macros and FARM_FINGERPRINT for the connection."""
+    """Set what BigQuery always has, UTC and an error for n // 0; create the macros and FARM_FINGERPRINT for the connection.
+
+    No function may be volatile: DuckDB takes none in PARTITION BY and ORDER BY of a window.
+    """
     connection.execute(
         "SET TimeZone = 'UTC'; SET error_on_division_by_zero = true; SET ieee_floating_point_ops = true;"
         "SET default_null_order = 'nulls_last'"
     ).fetchall()
-    for name, function, kind, later in (
-        ("bq_farm_fingerprint_text", fingerprints, "VARCHAR", False),
-        ("bq_farm_fingerprint_bytes", fingerprints_of_bytes, "BLOB", True),  # TensorFlow is not imported to plan a query
+    for name, function, kind, result in (
+        ("bq_error", failed, "VARCHAR", '"NULL"'),
+        ("bq_farm_fingerprint_text", fingerprints, "VARCHAR", "BIGINT"),
+        ("bq_farm_fingerprint_bytes", fingerprints_of_bytes, "BLOB", "BIGINT"),
     ):
         registered = connection.execute("SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [name]).fetchall()[0][
             0
         ]
         if not registered:
-            connection.create_function(name, function, [kind], "BIGINT", type="arrow", side_effects=later)
+            connection.create_function(name, function, [kind], result, type="arrow")
     connection.execute(";".join(f"CREATE OR REPLACE TEMP MACRO {macro}" for macro in MACROS)).fetchall()
+
+
+def failed(messages: Any) -> Any:
+    """End the query with the first message.
+
+    In the place of DuckDB's own `error`, which is volatile: a macro with it could stand in no window's PARTITION BY or ORDER BY.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(messages[0].as_py())
 
 
 def fingerprints(texts: Any) -> Any:  # DuckDB evaluates annotations, so that Arrow's types cannot stand here unimported

@@ -41,7 +41,7 @@ def _number(node: exp.Literal) -> exp.Expr:
     if node.is_string:
         return node
     if not node.this.isdigit():
-        return exp.Literal.number(node.this if "e" in node.this.lower() else f"{float(node.this)!r}e0")
+        return calls.double(float(node.this))
     operands = [node.parent.this, node.parent.expression] if isinstance(node.parent, exp.Add | exp.Sub | exp.Mul) else []
     alone = operands and all(isinstance(o, exp.Literal) for o in operands) and node is operands[0]
     return exp.Cast(this=node.copy(), to=exp.DataType.build("BIGINT")) if alone else node
