@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Project
 
-from waze_data_tfx import Config, Data, Features, create_metric_spec, mae_metric, tables
+from waze_data_tfx import Config, Data, Features, Table, change, create_metric_spec, mae_metric, tables
 from waze_data_tfx.errors import UserError
 
 ROWS = """seconds,miles,zone,note
@@ -31,6 +31,22 @@ def number_of(rows: list[list[str]], column: str) -> list[str]:
     """Return the column's texts in the rows that the taxi template's rules keep."""
     at, seconds = rows[0].index(column), rows[0].index("trip_seconds")
     return [row[at] for row in rows[1:] if row[seconds] and 60 <= float(row[seconds]) <= 10800]
+
+
+def test_rows_of_a_query_are_as_examples_hold_them(tmp_path: Path) -> None:
+    (tmp_path / "trips.csv").write_text("seconds,at,zone\n60,2025-03-30 02:30:00+00,port\n90,,\n")
+    (tmp_path / "trips.sql").write_text(
+        "SELECT seconds, at, DATE(at) AS day, zone, [1, 2] AS pair FROM `city.trips` ORDER BY seconds"
+    )
+    table = Table(file=str(tmp_path / "trips.csv"), types={"at": "TIMESTAMP"})
+    config = change(config_of(tmp_path), {}).model_copy(
+        update={"data": Data(query=tmp_path / "trips.sql", tables={"city.trips": table})}
+    )
+    assert tables.rows(config) == [
+        {"seconds": 60, "at": "2025-03-30T02:30:00Z", "day": "2025-03-30", "zone": "port", "pair": [1, 2]},
+        {"seconds": 90, "at": None, "day": None, "zone": None, "pair": [1, 2]},
+    ]
+    assert {row["column"]: row["type"] for row in tables.columns(config)}["at"] == "string"
 
 
 def test_columns_say_what_a_file_holds_and_what_is_made_of_it(tmp_path: Path) -> None:

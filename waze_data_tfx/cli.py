@@ -282,18 +282,29 @@ def compare(first: RunName, second: RunName, config: OfConfig = None, output: Ou
 @app.command()
 def predict(
     config: ConfigPath,
-    input_file: Annotated[Path, typer.Option("--input", "-i", help="CSV, Parquet or TFRecord file with the feature columns.")],
+    input_file: Annotated[
+        Path | None,
+        typer.Option("--input", "-i", help="CSV, Parquet or TFRecord file with the feature columns; default: the query's rows."),
+    ] = None,
     env: EnvName = "local",
     sets: Sets = None,
     version: Annotated[int | None, typer.Option("--version", help="Pushed version; default: the current one.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Rows to predict.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Try the pushed model on rows of a file."""
+    """Try the pushed model on rows of a file, or on the first rows of the config's query."""
     from .config import load
-    from .prediction import predict_file
+    from .prediction import predict_file, predict_rows
 
-    rows = predict_file(load(config, env=env, sets=sets or ()).config, input_file, version=version, limit=limit)
+    loaded = load(config, env=env, sets=sets or ()).config
+    if input_file is not None:
+        rows = predict_file(loaded, input_file, version=version, limit=limit)
+    elif loaded.data.query is None:
+        raise errors.UserError("predict: expected --input; received none", hint="add --input FILE, with the feature columns")
+    else:
+        from .tables import rows as rows_of
+
+        rows = predict_rows(loaded, rows_of(loaded, limit), version=version, limit=limit)
     if as_json:
         _print_json(rows)
         return
@@ -412,7 +423,8 @@ def _verdicts_json(folder: Path) -> dict[str, Any]:
 
 
 def _next(run: Any, config: Path) -> str:
-    tried = f", or try the model: waze-tfx predict {config} --input FILE" if run.pushed_version else ""
+    given = "" if run.config().data.query else " --input FILE"
+    tried = f", or try the model: waze-tfx predict {config}{given}" if run.pushed_version else ""
     return f"waze-tfx show {run.id}{tried}"
 
 

@@ -101,7 +101,7 @@ def make_plan(config: Config, folders: dict[str, str], *, rows: Rows = "training
     """
     source: _Source = _Query(config) if config.data.query else _Files(config, KEYS[rows])
     types, known = config.file_types(), source.columns
-    split, every = config.data.split, known if known is not None else [RECORD]  # all columns: so that no feature moves a row
+    split, every = config.data.split, source.all_columns  # so that no feature moves a row
     if rows == "serving":
         types = _serving_types(config, known)
         every = [next(iter(types))]  # all go into one split
@@ -141,6 +141,7 @@ class _Source(Protocol):
 
     name: str
     columns: list[str] | None
+    all_columns: list[str]
     stored: "Mapping[str, pa.DataType]"
 
     def parts(self, staging: str | None, names: Sequence[str]) -> tuple[tuple[Part, ...], dict[str, str]]: ...
@@ -157,6 +158,7 @@ class _Files:
         self._pattern = config.data.named
         self.name = str(self._files[0])
         self.columns = columns(self._files[0], self._kind)
+        self.all_columns = self.columns if self.columns is not None else [RECORD]
         self.stored: Mapping[str, pa.DataType] = parquet_types(self._files[0]) if self._kind == "parquet" else {}
 
     def parts(self, staging: str | None, names: Sequence[str]) -> tuple[tuple[Part, ...], dict[str, str]]:
@@ -176,6 +178,7 @@ class _Query:
         self.name = str(self._query.file)
         self.stored: Mapping[str, pa.DataType] = flat_types(self._engine.columns())
         self.columns: list[str] | None = list(self.stored)
+        self.all_columns = sorted(self.stored)  # engines differ in the order of what JOIN ... USING gives
         for key, what in type_problems(config.data.split, self.stored):
             raise DataError(f"{self.name}: {dotted(key)}: {what}")
 

@@ -1,7 +1,10 @@
 """What `check` says about a config and the rows it names."""
 
+from dataclasses import replace
+
 import pytest
 
+from waze_data_tfx.config.data import SchemaSource
 from waze_data_tfx.config.load import load
 from waze_data_tfx.data.problems import check_columns
 
@@ -132,3 +135,17 @@ def test_a_query_that_fits_has_no_problem(write_query):
 def test_what_does_not_fit_a_query_is_said_with_its_place(write_query, parts, expected):
     (problem, *_) = check_columns(write_query(**parts))
     assert expected in problem
+
+
+def test_a_curated_schema_without_a_column_is_told_before_the_run(write_query, tmp_path):
+    feature = 'feature { name: "duration_s" type: FLOAT }\n'
+    (tmp_path / "trips.pbtxt").write_text(feature)
+    loaded = write_query()
+    with_schema = loaded.config.model_copy(update={"schema_": SchemaSource(file=tmp_path / "trips.pbtxt")})
+    (problem,) = check_columns(replace(loaded, config=with_schema))
+    assert "schema.file: trips.pbtxt has no feature 'distance_km'; a run would stop (anomalies.policy); add each" in problem
+    (tmp_path / "trips.pbtxt").write_text(feature + 'feature { name: "distance_km" type: FLOAT }')
+    assert check_columns(replace(loaded, config=with_schema)) == []
+    (tmp_path / "trips.pbtxt").write_text("feature: [")
+    (problem,) = check_columns(replace(loaded, config=with_schema))
+    assert "schema.file: trips.pbtxt is no schema; 1:" in problem

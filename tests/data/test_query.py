@@ -63,6 +63,11 @@ def test_a_window_and_a_query_that_do_not_meet_are_refused_with_the_line(loaded,
         "trips.sql:3: @window_start_time: is given by data.window; received none; add one, such as {length: 4w}",
         "trips.sql:4: @window_end_time: is given by data.window; received none; add one, such as {length: 4w}",
     ]
+    assert window_problems(loaded("SELECT day\nFROM t WHERE day >= @window_start")) == [
+        "trips.sql:2: @window_start: nothing says where the window ends, so that a run of a past day reads what came after; "
+        "expected @window_end, too"
+    ]
+    assert window_problems(loaded("SELECT day FROM t WHERE day < @window_end")) == []  # all of the past
     assert window_problems(loaded("SELECT @run_date, '@window_end'")) == [
         "eta.yaml:7: data.window: no parameter of trips.sql reads it; expected one of @window_start, @window_end, "
         "@window_start_time, @window_end_time there"

@@ -29,7 +29,26 @@ def check_columns(loaded: Loaded) -> list[str]:
     Covers features, label, key, weight, split and slices by name, that each rule's SQL parses and binds, and serving rows.
     """
     found = _query_problems(loaded) if loaded.config.data.query else _file_problems(loaded)
-    return [*found, *_serving_problems(loaded)]
+    return [*found, *_schema_problems(loaded), *_serving_problems(loaded)]
+
+
+def _schema_problems(loaded: Loaded) -> list[str]:
+    """Return the columns that a curated schema lacks, where a run would stop for them."""
+    config = loaded.config
+    if config.schema_.file is None or config.anomalies.policy != "stop":
+        return []
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    where = loaded.where("schema", "file")
+    try:
+        schema = text_format.Parse(config.schema_.file.read_text("utf-8"), schema_pb2.Schema())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        return [f"{where}: {config.schema_.file.name} is no schema; {error}"]
+    known = {feature.name for feature in schema.feature}
+    missing = ", ".join(f"'{name}'" for name in config.column_types() if name not in known)
+    lacks = f"{where}: {config.schema_.file.name} has no feature {missing}; a run would stop (anomalies.policy)"
+    return [f"{lacks}; add each, or drop `schema:` to have it inferred"] if missing else []
 
 
 def _file_problems(loaded: Loaded) -> list[str]:

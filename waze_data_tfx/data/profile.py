@@ -113,19 +113,29 @@ def of_query(config: Config, n_rows: int = MAX_ROWS) -> FirstRows:
 
 
 def _read(column: "pa.Array", kind: ColumnType) -> "pa.Array":
+    import pyarrow.types as pt
+
+    if pt.is_list(column.type) and refusal(column.type, "string") is None:
+        return cast(column, _column_type(column.type.value_type))
+    return cast(column, kind) if refusal(column.type, kind) is None else _written(column)
+
+
+def _written(column: Any) -> "pa.Array":
     import pyarrow as pa
 
-    if refusal(column.type, kind) is None:
-        return cast(column, kind)
     return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.large_string())
 
 
 def profile(rows: FirstRows, label: str) -> list[Column]:
     """Return what each column holds, in the order of the file or query."""
     import duckdb
+    import pyarrow.types as pt
 
+    table = rows.table
+    for i, field in enumerate(table.schema):
+        table = table.set_column(i, field.name, _written(table.column(i))) if pt.is_large_list(field.type) else table
     with duckdb.connect(config={"threads": "2"}) as database:
-        database.register("rows", rows.table)
+        database.register("rows", table)
         return [_column(database, name, rows.types, label) for name in rows.types]
 
 

@@ -96,6 +96,11 @@ def window_problems(loaded: Loaded) -> list[str]:
     if not set(used) - {"run_date"}:
         names = ", ".join(f"@{name}" for name in PARAMETERS if name != "run_date")
         return [f"{loaded.where('data', 'window')}: no parameter of {query.file.name} reads it; expected one of {names} there"]
+    start = next((name for name in used if name.startswith("window_start")), None)
+    if start and not any(name.startswith("window_end") for name in used):
+        end = start.replace("start", "end")
+        what = f"nothing says where the window ends, so that a run of a past day reads what came after; expected @{end}, too"
+        return [f"{shown(query.file)}:{used[start]}: @{start}: {what}"]
     return []
 
 
