@@ -9,19 +9,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waze_data_tfx.config.data import QueryParameter, Table
 from waze_data_tfx.config.schema import Config
-from waze_data_tfx.data.fingerprint import fingerprint
+from waze_data_tfx.data.fingerprint import MEMO, fingerprint
 from waze_data_tfx.data.query import Query
 from waze_data_tfx.data.sources import matching_files
 from waze_data_tfx.data.sql import Translated, prepare, read_override, translate
 from waze_data_tfx.data.staging import stage
 from waze_data_tfx.errors import DataError, did_you_mean
 
-from . import Cost, Staged
+from . import Cost, Staged, csv_types
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,7 +79,7 @@ class DuckDB:
     def versions(self) -> Mapping[str, str]:
         """Return a digest of the files of each table that the query reads."""
         assert self._root is not None
-        memo = self._root / "fingerprints.json"
+        memo = self._root / MEMO
         return {name: fingerprint(self._files(name), memo) for name in self._translated().tables}
 
     def costs(self) -> list[Cost]:
@@ -153,13 +154,15 @@ class DuckDB:
         return f"SELECT * FROM {READERS[ending]}([{listed}])"
 
     def _types_of_csv(self, database: Any, name: str, listed: str) -> dict[str, str]:
-        """Return the type of each column, for which DuckDB reads every row: once, and not whenever the view is named."""
+        """Return the type of each column, for which DuckDB reads every row: once per content, whoever asks in which process.
+
+        A sample, and a look whether all values can be read as its types, would be wrong without a word: 1.5 can be read as 2.
+        """
         if name not in self._csv_types:
             given = {column: CSV_TYPES[kind] for column, kind in self._table(name).types.items()}
-            types = f", types = {_map(given)}" if given else ""
             with self._explained():
-                found = database.execute(f"DESCRIBE SELECT * FROM read_csv([{listed}], header = true, sample_size = -1{types})")
-                self._csv_types[name] = {column: kind for column, kind, *_ in found.fetchall()}
+                described = partial(_described, database, listed, given)
+                self._csv_types[name] = csv_types.remembered(self._root, name, self._files(name), given, described)
         return self._csv_types[name]
 
     def _parameter(self, name: str) -> QueryParameter:
@@ -181,6 +184,12 @@ class DuckDB:
         except duckdb.Error as error:
             said = " ".join(re.split(r"\n\nLINE|\n\s*Possible solutions", str(error))[0].split())
             raise DataError(f"{self._query.file}: DuckDB cannot run the query; {said}") from error
+
+
+def _described(database: Any, listed: str, given: Mapping[str, str]) -> dict[str, str]:
+    types = f", types = {_map(given)}" if given else ""
+    found = database.execute(f"DESCRIBE SELECT * FROM read_csv([{listed}], header = true, sample_size = -1{types})")
+    return {column: kind for column, kind, *_ in found.fetchall()}
 
 
 def _count(database: Any, name: str) -> int:
