@@ -22,6 +22,8 @@ BASE = [
 TFX = [
     "apache-beam==2.77.*",
     "duckdb",
+    "google-crc32c",
+    "isal",
     "keras>=3",
     "ml-metadata==1.17.*",
     "pyarrow>=18",

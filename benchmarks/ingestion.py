@@ -3,15 +3,17 @@
 The same generated rows of 12 columns (a key, five floats, three ints, three texts, 2 % missing) in one run, each side in a
 process of its own, run by TFX's LocalDagRunner with the Beam options of configs/env/local.yaml. Imports are not timed; all else
 is: query, parsing, split, encoding, compression, counts. Memory is the peak of the process tree's resident pages, shared ones
-counted once.
+counted once; looking at it takes a good part of a core, so that it is measured in runs of its own. The short sides take turns and
+the median of their rounds counts; CsvExampleGen runs once.
 
-    python benchmarks/ingestion.py [--rows 1000000] [--growth] [--skip-plain]
+    python benchmarks/ingestion.py [--rows 1000000] [--rounds 3] [--growth] [--skip-plain]
 
 --growth also ingests ten times the rows, from Parquet, and prints how time and memory grow.
 """
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -56,17 +58,33 @@ def generate(folder: Path, n_rows: int, kind: str) -> Path:
 
 
 def run_side(side: str, file: Path, folder: Path) -> dict[str, float]:
-    """Run this program on one side in a process of its own; return its seconds and rows, and the tree's peak of memory."""
-    command = [sys.executable, __file__, "--side", side, "--file", str(file), "--folder", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    """Run this program on one side in a process of its own; return its seconds and rows."""
+    process = _started(side, file, folder)
+    return _result(side, process)
+
+
+def peak_mb(side: str, file: Path, folder: Path) -> float:
+    """Run one side and return the process tree's peak of memory."""
+    process = _started(side, file, folder)
     peak = [0]
     watch = threading.Thread(target=_watch, args=(process.pid, peak))
     watch.start()
-    out, err = process.communicate()
+    _result(side, process)
     watch.join()
+    return peak[0] / 2**20
+
+
+def _started(side: str, file: Path, folder: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, __file__, "--side", side, "--file", str(file), "--folder", str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _result(side: str, process: "subprocess.Popen[str]") -> dict[str, float]:
+    out, err = process.communicate()
     if process.returncode:
         raise SystemExit(f"{side}: {err[-3000:]}")
-    return {**json.loads(out.splitlines()[-1]), "peak_mb": peak[0] / 2**20}
+    found: dict[str, float] = json.loads(out.splitlines()[-1])
+    return found
 
 
 def _watch(pid: int, peak: list[int]) -> None:
@@ -136,6 +154,7 @@ def main() -> None:
     """Measure every side and print rates and ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--skip-plain", action="store_true")
     for name in ("--side", "--file", "--folder"):
@@ -152,27 +171,39 @@ def main() -> None:
 def report(folder: Path, asked: argparse.Namespace) -> None:
     """Run the sides one after the other and print what came of it."""
     parquet, csv = generate(folder, asked.rows, "parquet"), generate(folder, asked.rows, "csv")
-    sides = [("encoder", parquet), ("query over Parquet", parquet), ("query over CSV", csv)]
-    sides += [] if asked.skip_plain else [("plain", csv)]
+    sides = {"encoder": parquet, "query over Parquet": parquet, "query over CSV": csv}
+    found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
+    for i in range(asked.rounds):
+        for side, file in sides.items():
+            found[side].append(run_side(side, file, folder / f"{side} {i}".replace(" ", "_")))
+    if not asked.skip_plain:
+        found["plain"] = [run_side("plain", csv, folder / "plain")]
     rates = {}
-    for side, file in sides:
-        found = run_side(side, file, folder / side.replace(" ", "_"))
-        rates[side] = found["rows"] / found["seconds"]
-        print(_line(side, found), flush=True)
+    for side, rounds in found.items():
+        seconds = statistics.median(one["seconds"] for one in rounds)
+        rates[side] = rounds[0]["rows"] / seconds
+        print(_line(side, rounds[0]["rows"], seconds), flush=True)
     for side in ("query over Parquet", "query over CSV"):
         print(_ratio(f"{side} / encoder alone", rates[side] / rates["encoder"], TARGET_ENCODER))
         if "plain" in rates:
             print(_ratio(f"{side} / CsvExampleGen", rates[side] / rates["plain"], TARGET_PLAIN))
     if asked.growth:
-        more = run_side("query over Parquet", generate(folder, 10 * asked.rows, "parquet"), folder / "more")
-        print(_line("ten times the rows", more))
-        grown = more["rows"] / more["seconds"] / rates["query over Parquet"]
-        print(f"rows per second at ten times the rows: {grown:.2f} of those before")
+        _report_growth(folder, asked.rows, rates["query over Parquet"])
 
 
-def _line(side: str, found: dict[str, float]) -> str:
-    n, seconds = found["rows"], found["seconds"]
-    return f"{side:20s} {n:>11,.0f} rows {seconds:8.2f} s {n / seconds:>10,.0f} rows/s  peak {found['peak_mb']:6,.0f} MB"
+def _report_growth(folder: Path, n_rows: int, rate: float) -> None:
+    """Print how time and memory grow from `n_rows` rows, read at `rate` rows per second, to ten times as many."""
+    file, more = (folder / f"parquet_{n}" / "rows.parquet" for n in (n_rows, 10 * n_rows))
+    generate(folder, 10 * n_rows, "parquet")
+    grown = run_side("query over Parquet", more, folder / "more")
+    print(_line("ten times the rows", grown["rows"], grown["seconds"]))
+    print(f"rows per second at ten times the rows: {grown['rows'] / grown['seconds'] / rate:.2f} of those before")
+    peaks = [peak_mb("query over Parquet", one, folder / f"peak_{i}") for i, one in enumerate((file, more))]
+    print(f"peak of memory: {peaks[0]:,.0f} MB, at ten times the rows {peaks[1]:,.0f} MB")
+
+
+def _line(side: str, n_rows: float, seconds: float) -> str:
+    return f"{side:20s} {n_rows:>11,.0f} rows {seconds:8.2f} s {n_rows / seconds:>10,.0f} rows/s"
 
 
 def _ratio(what: str, ratio: float, target: float) -> str:

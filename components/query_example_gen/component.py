@@ -6,6 +6,7 @@ Imports TFX and Beam; not google.cloud.aiplatform, which `tfx.v1` would.
 
 import json
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,8 @@ def QueryExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the
     counted = summarise(settings, [_read_part(parts, i) for i in range(len(plan.parts))], letters)
     if plan.disjoint:
         disjoint.check(staging, names=names, columns=plan.disjoint, where=settings.data.named)
-    for name in names:
-        made = statistics.merge((Path(logic.statistics_of_part(b, name)).read_bytes() for b in besides), N_QUANTILES)
-        statistics.write(examples.uri, name, made, N_QUANTILES)
+    merge = partial(_merge_statistics, names=names, besides=besides, examples_uri=examples.uri)
+    each_until(merge, range(len(names)), processes="fork" if plan.may_fork else "none")
     for folder in (parts, staging):
         fileio.rmtree(folder)
     with fileio.open(os.path.join(examples.uri, logic.ROWS_FILE), "w") as opened:
@@ -102,7 +102,7 @@ def _is_one_process(pipeline: Any) -> bool:
 
 
 def _write_parts(numbers: tuple[int, ...], plan: Plan, parts: str) -> None:
-    each_until(partial(_write_part, plan=plan, parts=parts), numbers, may_fork=plan.may_fork)
+    each_until(partial(_write_part, plan=plan, parts=parts), numbers, processes="fork" if plan.may_fork else "spawn")
 
 
 def _write_part(number: int, plan: Plan, parts: str) -> bool:
@@ -123,6 +123,13 @@ def _read_part(parts: str, number: int) -> counts.Counts:
     if "error" in part:
         raise DataError(part["error"], hint=part["hint"])
     return counts.counts_from_json(part["counts"])
+
+
+def _merge_statistics(split: int, names: Sequence[str], besides: Sequence[str], examples_uri: str) -> bool:
+    """Put a split's statistics together from those of its parts; half a second of TFDV's Python, whatever the rows."""
+    parts = (Path(logic.statistics_of_part(beside, names[split])).read_bytes() for beside in besides)
+    statistics.write(examples_uri, names[split], statistics.merge(parts, N_QUANTILES), N_QUANTILES)
+    return True
 
 
 def _beside(parts: str, number: int) -> str:

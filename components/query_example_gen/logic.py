@@ -15,6 +15,7 @@ from waze_data_tfx.components.query_example_gen.rejected import Letters
 from waze_data_tfx.data.disjoint import KeyFile
 from waze_data_tfx.data.encode import as_features, serialize
 from waze_data_tfx.data.labels import LabelEncoder
+from waze_data_tfx.data.record_writer import RecordWriter
 from waze_data_tfx.data.rows import RECORD, bad_value, parse_or_say
 from waze_data_tfx.data.rules import Rules
 from waze_data_tfx.data.shards import Shard
@@ -30,9 +31,6 @@ ROWS_FILE = "rows.json"
 OTHERS = "data.split.others"
 """Among the rules by which dropped rows are counted: rows whose column names no split."""
 SHARD = "data_tfrecord-{:05d}-of-{:05d}.gz"
-COMPRESSION_LEVEL = 1
-"""A third of the default level's time for a third more bytes (taxi: 0.04 s against 0.12 s), and all of TFX reads it. Without
-compression a million rows of 12 columns would be written 1.7 s sooner in one process, and be read from three times the bytes."""
 
 
 def write_shard(plan: Plan, number: int, beside: str | None = None) -> Counts:
@@ -55,21 +53,18 @@ def write_shard(plan: Plan, number: int, beside: str | None = None) -> Counts:
     splits = plan.splitter.names
     counts = Counts(dropped={r.name: 0 for r in plan.rules}, splits=dict.fromkeys(splits, 0))
     finals = [os.path.join(plan.folders[s], SHARD.format(number, len(plan.parts))) for s in splits]
-    options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=COMPRESSION_LEVEL)
-    writers = [tf.io.TFRecordWriter(f"{final}.part", options) for final in finals]
+    writers = [RecordWriter(f"{final}.part") for final in finals]
     rules = Rules(plan.rules, known=plan.known)  # opens a database
     statistics = [SplitStatistics(N_QUANTILES) for _ in splits] if beside else []
     keys = KeyFile(plan.staging, number, plan.disjoint) if plan.disjoint and plan.staging else None
     with Letters(beside and letters_of_part(beside)) as rejected:
         for shard in plan.parts[number]:
             for features, ids in _split_features(plan, shard, rules, keys, counts, rejected):
-                examples = serialize(features)
                 for i, writer in enumerate(writers):
-                    write = writer.write
-                    for example in examples[ids == i]:
-                        write(example)
-                for i, counted in enumerate(statistics):
-                    counted.add(features.filter(pa.array(ids == i)))
+                    own = features if len(writers) == 1 else features.filter(pa.array(ids == i))
+                    writer.write(serialize(own))
+                    if statistics:
+                        statistics[i].add(own)
     if keys:
         keys.close()
     for writer, final in zip(writers, finals, strict=True):

@@ -10,25 +10,26 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
+from typing import Literal
 
 
-def each_until(done: Callable[[int], bool], numbers: Sequence[int], *, may_fork: bool) -> None:
+def each_until(done: Callable[[int], bool], numbers: Sequence[int], *, processes: Literal["fork", "spawn", "none"]) -> None:
     """Call `done` with each number, in order and on every core, until it returns False.
 
     Args:
         done: can be pickled; does one piece of the work.
         numbers: pieces of the work; a single one is done in this process.
-        may_fork: False: processes that begin anew, because this one has threads of a library that does not survive a fork.
+        processes: spawn: they begin anew, because this one has threads of a library that does not survive a fork; none: this one
+            does all the work, which would be done before they have begun.
 
     Raises:
         BrokenProcessPool: a process died, as when memory is short.
     """
     n_processes = min(len(numbers), len(os.sched_getaffinity(0)))
-    if n_processes <= 1:
+    if n_processes <= 1 or processes == "none":
         all(map(done, numbers))
         return
-    context = get_context("fork" if may_fork else "spawn")
-    with ProcessPoolExecutor(n_processes, mp_context=context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(n_processes, mp_context=get_context(processes), initializer=_end_with_parent) as pool:
         if not all(pool.map(done, numbers)):
             pool.shutdown(cancel_futures=True)
 

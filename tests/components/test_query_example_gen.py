@@ -497,7 +497,7 @@ def work(number):
     time.sleep(60)
     return True
 
-each_until(work, range(2), may_fork=True)
+each_until(work, range(2), processes="fork")
 """
 
 

@@ -112,7 +112,7 @@ def test_the_whole_record_of_a_tfrecord(tmp_path):
             writer.write(record)
     batch = read(file, "tfrecord", ["f", rows.RECORD])
     assert batch.column("f").to_pylist() == [1.5, 2.5]
-    assert batch.column(rows.RECORD).to_pylist() == records.tolist()
+    assert batch.column(rows.RECORD).to_pylist() == records
 
 
 def test_encode_leaves_missing_features_out():

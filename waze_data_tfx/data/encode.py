@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 
-def encode(batch: "pa.RecordBatch", names: Sequence[str]) -> "np.ndarray":
-    """Return one serialized tf.train.Example per row, with the named columns: `[n_rows] object`; see `as_features`."""
+def encode(batch: "pa.RecordBatch", names: Sequence[str]) -> list[bytes]:
+    """Return one serialized tf.train.Example per row, with the named columns; see `as_features`."""
     return serialize(as_features(batch, names))
 
 
@@ -26,15 +25,12 @@ def as_features(batch: "pa.RecordBatch", names: Sequence[str]) -> "pa.RecordBatc
     return pa.RecordBatch.from_arrays([_as_lists(batch.column(name)) for name in names], names=list(names))
 
 
-def serialize(features: "pa.RecordBatch") -> "np.ndarray":
-    """Return one serialized tf.train.Example per row of `as_features`: `[n_rows] object`."""
-    import numpy as np
+def serialize(features: "pa.RecordBatch") -> list[bytes]:
+    """Return one serialized tf.train.Example per row of `as_features`."""
     from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-    encoded = RecordBatchToExamplesEncoder().encode(features)
-    out = np.empty(len(encoded), dtype=object)
-    out[:] = encoded
-    return out
+    encoded: list[bytes] = RecordBatchToExamplesEncoder().encode(features)
+    return encoded
 
 
 def _as_lists(column: "pa.Array") -> "pa.Array":

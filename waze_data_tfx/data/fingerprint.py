@@ -15,6 +15,8 @@ from typing import Any
 from waze_data_tfx.errors import DataError
 
 CHUNK_BYTES = 1 << 20
+MEMO = "fingerprints.json"
+"""File below a run's root in which digests are remembered."""
 
 
 def fingerprint(files: Iterable[Path], memo: Path) -> str:
@@ -38,8 +40,21 @@ def fingerprint(files: Iterable[Path], memo: Path) -> str:
         total.update(f"{len(file.name.encode())}:{file.name}:{digest};".encode())
     merged = {**known, **seen}
     if merged != known:
-        _write_memo(memo, merged)
+        write_memo(memo, merged)
     return total.hexdigest()
+
+
+def write_memo(memo: Path, entries: dict[str, Any]) -> None:
+    """Write what is remembered, in one step; concurrent writers do not mix."""
+    memo.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=memo.parent, prefix=f".{memo.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as opened:
+            json.dump(entries, opened)
+        os.replace(temporary, memo)
+    except OSError:
+        os.unlink(temporary)
+        raise
 
 
 def _identity(file: Path) -> list[int]:
@@ -71,15 +86,3 @@ def _read_memo(memo: Path) -> dict[str, Any]:
     if not isinstance(entries, dict):
         return {}
     return {k: v for k, v in entries.items() if isinstance(v, dict) and {"identity", "digest"} <= set(v)}
-
-
-def _write_memo(memo: Path, entries: dict[str, Any]) -> None:
-    memo.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=memo.parent, prefix=f".{memo.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as opened:
-            json.dump(entries, opened)
-        os.replace(temporary, memo)
-    except OSError:
-        os.unlink(temporary)
-        raise

@@ -39,7 +39,7 @@ def _first(plan: Plan, config: Config, n_rows: int) -> list[bytes]:
             kept = typed.filter(pa.array(np.asarray(rules.dropped_by(typed)) < 0)).slice(0, n_rows - len(made))
             labels = label.encode(kept.column(config.label)).values
             labelled = kept.set_column(kept.schema.get_field_index(config.label), config.label, labels)
-            made += list(encode(labelled, list(plan.types)))
+            made += encode(labelled, list(plan.types))
             if len(made) == n_rows:
                 return made
     return made

@@ -125,7 +125,7 @@ def encoded(config: Config, rows: Rows) -> list[bytes]:
     parsed = parse(batch, types, file=Path("rows"), first_row=1)
     if named:
         parsed = parsed.set_column(parsed.schema.get_field_index(config.label), config.label, _labels(config, rows))
-    return list(encode(parsed, list(types)))
+    return encode(parsed, list(types))
 
 
 def schema(config: Config) -> schema_pb2.Schema:

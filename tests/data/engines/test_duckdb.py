@@ -240,3 +240,26 @@ def test_how_a_table_is_read_is_part_of_its_version(run, tmp_path):
         for types in ({}, {"zip": "STRING"}, {"zip": "INT64"})
     ]
     assert len({str(version) for version in versions}) == 3
+
+
+def test_a_csv_is_looked_through_once_per_content_whoever_asks(run, tmp_path, monkeypatch):
+    looks = []
+    look = engine._described
+    monkeypatch.setattr(engine, "_described", lambda *given: looks.append(1) or look(*given))
+    file = tmp_path / "t.csv"
+
+    def kinds(**table):
+        made = run("SELECT * FROM `city.t`", t={"file": str(file), **table})  # a new engine, as in another process
+        return {name: str(kind) for name, kind in made.columns().items()}
+
+    file.write_text("a,b\n1,2\n")
+    assert kinds() == kinds() == {"a": "int64", "b": "int64"}
+    assert len(looks) == 1
+    file.write_text("a,b\n1,2\n3,1.5\n")
+    assert kinds() == {"a": "int64", "b": "double"}
+    assert kinds(types={"a": "STRING"}) == {"a": "string", "b": "double"}
+    assert len(looks) == 3
+    (memo,) = tmp_path.rglob("csv_types.json")
+    memo.write_text("{")
+    assert kinds() == {"a": "int64", "b": "double"}
+    assert len(looks) == 4

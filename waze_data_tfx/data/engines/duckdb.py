@@ -7,19 +7,20 @@ reads how often. Imports duckdb and pyarrow inside its functions; never writes t
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waze_data_tfx.config.data import QueryParameter, Table
 from waze_data_tfx.config.schema import Config
-from waze_data_tfx.data.fingerprint import fingerprint
+from waze_data_tfx.data.fingerprint import MEMO, fingerprint
 from waze_data_tfx.data.query import Query
 from waze_data_tfx.data.sources import csv_fault, matching_files
 from waze_data_tfx.data.sql import Translated, prepare, read_override, translate
 from waze_data_tfx.data.staging import stage
 from waze_data_tfx.errors import DataError, did_you_mean, disk_is_full
 
-from . import Cost, Staged
+from . import Cost, Staged, csv_types
 from .duckdb_problems import refused
 from .duckdb_types import TYPES, in_bigquery_types, pairs, quoted, text, value
 
@@ -85,7 +86,7 @@ class DuckDB:
         assert self._root is not None
         table = self._table(name)
         read_as = {key: value for key, value in (("table", table.table), ("types", dict(table.types))) if value}
-        digest = fingerprint(self._files(name), self._root / "fingerprints.json")
+        digest = fingerprint(self._files(name), self._root / MEMO)
         return f"{digest} as {json.dumps(read_as, sort_keys=True)}" if read_as else digest
 
     def _read(self, reader: Any) -> "Iterator[pa.RecordBatch]":
@@ -172,19 +173,20 @@ class DuckDB:
         return f"SELECT * FROM {READERS[ending]}([{listed}])"
 
     def _types_of_csv(self, database: Any, name: str, files: Sequence[Path]) -> dict[str, str]:
-        """Return the type of each column, for which DuckDB reads every row: once, and not whenever the view is named."""
+        """Return the type of each column, for which DuckDB reads every row: once per content, whoever asks in which process.
+
+        A sample, and a look whether all values can be read as its types, would be wrong without a word: 1.5 can be read as 2.
+        """
         import duckdb
 
         if name not in self._csv_types:
             given = {column: TYPES[kind] for column, kind in self._table(name).types.items()}
-            types = f", types = {pairs(given)}" if given else ""
-            listed = ", ".join(text(str(file)) for file in files)
+            described = partial(_described, database, files, given)
             try:
-                found = database.execute(f"DESCRIBE SELECT * FROM read_csv([{listed}], {CSV}, sample_size = -1{types})")
+                self._csv_types[name] = csv_types.remembered(self._root, name, files, given, described)
             except duckdb.Error as error:
                 fault = next(filter(None, map(csv_fault, files)), None)
                 raise fault or self._error(error) from error
-            self._csv_types[name] = {column: kind for column, kind, *_ in found.fetchall()}
         return self._csv_types[name]
 
     def _parameter(self, name: str) -> QueryParameter:
@@ -208,6 +210,13 @@ class DuckDB:
 
     def _error(self, error: Exception) -> DataError:
         return refused(str(error), self._query, known=dict.fromkeys(self._known), csv=next(iter(self._csv_types), None))
+
+
+def _described(database: Any, files: Sequence[Path], given: Mapping[str, str]) -> dict[str, str]:
+    types = f", types = {pairs(given)}" if given else ""
+    listed = ", ".join(text(str(file)) for file in files)
+    found = database.execute(f"DESCRIBE SELECT * FROM read_csv([{listed}], {CSV}, sample_size = -1{types})")
+    return {column: kind for column, kind, *_ in found.fetchall()}
 
 
 def _count(database: Any, name: str) -> int:
