@@ -302,9 +302,10 @@ def predict(
     elif loaded.data.query is None:
         raise errors.UserError("predict: expected --input; received none", hint="add --input FILE, with the feature columns")
     else:
-        from .tables import rows as rows_of
+        from .config.run_date import of_day
+        from .data.profile import of_query
 
-        rows = predict_rows(loaded, rows_of(loaded, limit), version=version, limit=limit)
+        rows = predict_rows(loaded, of_query(of_day(loaded), limit).table.to_pylist(), version=version, limit=limit)
     if as_json:
         _print_json(rows)
         return
