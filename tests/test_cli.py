@@ -166,7 +166,7 @@ def test_exit_1_when_the_run_s_own_state_is_damaged(config: str, capsys: Capture
         (("rollback", "eta.yaml"), "nothing was ever published here"),
         (("chek",), "No such command 'chek'"),
         (("check",), "Missing argument 'CONFIG'"),
-        (("predict", "eta.yaml"), "Missing option '--input'"),
+        (("predict", "eta.yaml"), "predict: expected --input; received none"),
     ],
 )
 def test_exit_2_for_a_person_s_mistake_with_one_message_and_no_traceback(

@@ -109,6 +109,9 @@ def test_predict_tries_the_pushed_model(pushed: Project) -> None:
     rows = json.loads(done.stdout)
     assert len(rows) == 3
     assert all(r["version"] == 1 and 0 < r["prediction"] < 20000 for r in rows)
+    of_query = json.loads(waze_tfx("predict", pushed.config, "--limit", 3, "--json").stdout)
+    assert [r["prediction"] for r in of_query] == [r["prediction"] for r in rows]  # the query keeps the file's rows in order
+    assert "company" in of_query[0]
 
 
 PLAIN = """
