@@ -4,7 +4,8 @@ The same generated rows of 12 columns (a key, five floats, three ints, three tex
 process of its own, run by TFX's LocalDagRunner with the Beam options of configs/env/local.yaml. Imports are not timed; all else
 is: query, parsing, split, encoding, compression, counts. Memory is the peak of the process tree's resident pages, shared ones
 counted once; looking at it takes a good part of a core, so that it is measured in runs of its own. The short sides take turns and
-the median of their rounds counts; CsvExampleGen runs once.
+the median of their rounds counts; CsvExampleGen runs once. "checked CSV" is a query over CSV whose columns' types are known from
+the check before the run; for "query over CSV" the node finds them.
 
     python benchmarks/ingestion.py [--rows 1000000] [--rounds 3] [--growth] [--skip-plain]
 
@@ -130,6 +131,7 @@ def component(side: str, file: Path, folder: Path) -> dict[str, float]:
 
     from waze_data_tfx.components.query_example_gen import QueryExampleGen
     from waze_data_tfx.config.load import load
+    from waze_data_tfx.data.engines import engine_of
 
     folder.mkdir(parents=True)
     (folder / "rows.sql").write_text("SELECT * FROM bench.rows\n")
@@ -137,6 +139,8 @@ def component(side: str, file: Path, folder: Path) -> dict[str, float]:
     config = load(folder / "config.yaml").config
     text = config.model_dump_json(by_alias=True)
     plain = side == "plain"
+    if side == "checked CSV":
+        engine_of(config).columns()  # as `waze-tfx run` does before its first node
     node = CsvExampleGen(str(file.parent)) if plain else QueryExampleGen(config=text, data_fingerprint="")
     store = sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
     common = {"metadata_connection_config": store, "beam_pipeline_args": list(config.env.beam_args), "enable_cache": False}
@@ -171,7 +175,7 @@ def main() -> None:
 def report(folder: Path, asked: argparse.Namespace) -> None:
     """Run the sides one after the other and print what came of it."""
     parquet, csv = generate(folder, asked.rows, "parquet"), generate(folder, asked.rows, "csv")
-    sides = {"encoder": parquet, "query over Parquet": parquet, "query over CSV": csv}
+    sides = {"encoder": parquet, "query over Parquet": parquet, "query over CSV": csv, "checked CSV": csv}
     found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     for i in range(asked.rounds):
         for side, file in sides.items():
@@ -183,7 +187,7 @@ def report(folder: Path, asked: argparse.Namespace) -> None:
         seconds = statistics.median(one["seconds"] for one in rounds)
         rates[side] = rounds[0]["rows"] / seconds
         print(_line(side, rounds[0]["rows"], seconds), flush=True)
-    for side in ("query over Parquet", "query over CSV"):
+    for side in ("query over Parquet", "query over CSV", "checked CSV"):
         print(_ratio(f"{side} / encoder alone", rates[side] / rates["encoder"], TARGET_ENCODER))
         if "plain" in rates:
             print(_ratio(f"{side} / CsvExampleGen", rates[side] / rates["plain"], TARGET_PLAIN))
