@@ -5,7 +5,7 @@ never reads rows.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ FILE = "csv_types.json"
 
 
 def remembered(
-    root: Path | None, table: str, files: Sequence[Path], given: Mapping[str, str], find: Callable[[], dict[str, str]]
+    root: Path | None, table: str, files: Sequence[Path], options: str, find: Callable[[], dict[str, str]]
 ) -> dict[str, str]:
     """Return the type of each column, by `find` if it is not known of this content.
 
@@ -24,15 +24,15 @@ def remembered(
         root: folder in which it is remembered, by table; None: it is not.
         table: the table's name.
         files: all of the table.
-        given: the types that are declared.
+        options: how the files are read, the declared types among it.
         find: reads the files.
     """
     if root is None:
         return find()
-    made_of = [fingerprint(files, root / MEMO), list(given.items()), version("duckdb")]
+    made_of = [fingerprint(files, root / MEMO), options, version("duckdb")]
     known = _read(root / FILE)
     entry = known.get(table)
-    if isinstance(entry, dict) and entry.get("made_of") == json.loads(json.dumps(made_of)):
+    if isinstance(entry, dict) and entry.get("made_of") == made_of:
         types: dict[str, str] = entry["types"]
         return types
     found = find()

@@ -181,9 +181,10 @@ class DuckDB:
 
         if name not in self._csv_types:
             given = {column: TYPES[kind] for column, kind in self._table(name).types.items()}
-            described = partial(_described, database, files, given)
+            options = f"{CSV}, sample_size = -1{f', types = {pairs(given)}' if given else ''}"
+            described = partial(_described, database, files, options)
             try:
-                self._csv_types[name] = csv_types.remembered(self._root, name, files, given, described)
+                self._csv_types[name] = csv_types.remembered(self._root, name, files, options, described)
             except duckdb.Error as error:
                 fault = next(filter(None, map(csv_fault, files)), None)
                 raise fault or self._error(error) from error
@@ -212,10 +213,9 @@ class DuckDB:
         return refused(str(error), self._query, known=dict.fromkeys(self._known), csv=next(iter(self._csv_types), None))
 
 
-def _described(database: Any, files: Sequence[Path], given: Mapping[str, str]) -> dict[str, str]:
-    types = f", types = {pairs(given)}" if given else ""
+def _described(database: Any, files: Sequence[Path], options: str) -> dict[str, str]:
     listed = ", ".join(text(str(file)) for file in files)
-    found = database.execute(f"DESCRIBE SELECT * FROM read_csv([{listed}], {CSV}, sample_size = -1{types})")
+    found = database.execute(f"DESCRIBE SELECT * FROM read_csv([{listed}], {options})")
     return {column: kind for column, kind, *_ in found.fetchall()}
 
 
