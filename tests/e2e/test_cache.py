@@ -39,7 +39,7 @@ def test_changed_rows_run_from_the_start(project: Project, small_rows: list[list
     done = project.run("--to", "ExampleGen")
     assert done.returncode == 0, done.stderr
     assert project.states()["ExampleGen"] == "complete"
-    assert "input data changed" in project.last()["nodes"]["ExampleGen"]["reason"]
+    assert "table chicago.trips changed" in project.last()["nodes"]["ExampleGen"]["reason"]
 
 
 def test_restored_rows_are_found_again(project: Project, small_rows: list[list[str]]) -> None:

@@ -16,7 +16,7 @@ from sql_cases_for_test import ERROR, QUERIES, SCALARS
 
 LOCK = Path(__file__).with_name("bqemulator.lock")
 TOP = Path(__file__).parents[3]
-SERVER = TOP / "tests/bqemulator_for_test.py"
+SERVER = TOP / "tests/bqemulator_server.py"
 
 DIFFERS = {
     "DuckDB's float arithmetic, which answers inf or nan where BigQuery raises": [
