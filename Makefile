@@ -47,6 +47,7 @@ bench: install ## times against plain TFX, as ratios
 	$(BIN)/python benchmarks/against_plain_tfx.py
 	$(BIN)/python benchmarks/feature_test.py
 	$(BIN)/python benchmarks/ingestion.py
+	$(BIN)/python benchmarks/split_statistics.py
 
 quality: install ## the templates' models against scikit-learn's and their data's processes
 	$(BIN)/python benchmarks/taxi_quality.py
