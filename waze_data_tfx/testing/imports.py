@@ -27,6 +27,7 @@ REFUSED = (
     *("google.cloud", "apache_beam.io.gcp.bigquery", "apitools", "pymongo", "bson"),  # optional for Beam
     *("apache_beam.internal.dill_pickler", "apache_beam.io.gcp.gcsfilesystem"),  # too
     *("h5py", "scipy"),  # optional for TensorFlow's old copy of Keras
+    *("IPython", "cv2", "sklearn"),  # optional for Keras
     "tf_keras.src.optimizers",  # TensorFlow imports it for what it registers, which `import tf_keras` does too
 )
 HELD = {"__class__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__"}
