@@ -7,7 +7,7 @@ reads how often. Imports duckdb and pyarrow inside its functions; never writes t
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,7 @@ class DuckDB:
 
     def versions(self) -> Mapping[str, str]:
         """Return a digest of the files of each table that the query reads, and how the config reads them."""
-        return {name: self._version(name) for name in self._translated().tables}
+        return {name: self._version(name) for name in self._translated.tables}
 
     def costs(self) -> list[Cost]:
         """Return each table's rows, which for a CSV means reading it, and the bytes of its files."""
@@ -76,6 +76,7 @@ class DuckDB:
             rows = stage(file, reader.schema, self._read(reader))
         return Staged(rows.in_parts(-(-rows.n_rows // n_shards)), rows.n_rows, {"engine": "duckdb"})
 
+    @cached_property
     def _translated(self) -> Translated:
         query = self._query
         if query.override is not None:
@@ -118,7 +119,8 @@ class DuckDB:
         """Open a database of views on the tables that the query reads; what does not fit into memory goes to the folder."""
         import duckdb
 
-        translated = self._translated()
+        translated = self._translated
+        self._known.clear()
         with duckdb.connect(config={"temp_directory": folder} if folder else {}) as database:
             prepare(database)
             with self._explained():
