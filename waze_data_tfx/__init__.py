@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from .commands import predict as predict
     from .commands import run as run
     from .commands import to_yaml as to_yaml
+    from .config.agent import Agent as Agent
     from .config.anomalies import Anomalies as Anomalies
+    from .config.bandit import Bandit as Bandit
+    from .config.bandit import LogColumns as LogColumns
+    from .config.bandit import OffPolicy as OffPolicy
+    from .config.bandit import Serving as Serving
     from .config.data import Code as Code
     from .config.data import Data as Data
     from .config.data import QueryParameter as QueryParameter
@@ -48,10 +53,15 @@ if TYPE_CHECKING:
     from .config.metrics import binary_crossentropy_metric as binary_crossentropy_metric
     from .config.metrics import categorical_crossentropy_metric as categorical_crossentropy_metric
     from .config.metrics import create_metric_spec as create_metric_spec
+    from .config.metrics import dm_metric as dm_metric
+    from .config.metrics import dr_metric as dr_metric
+    from .config.metrics import dros_metric as dros_metric
+    from .config.metrics import effective_sample_size_metric as effective_sample_size_metric
     from .config.metrics import false_discovery_rate_metric as false_discovery_rate_metric
     from .config.metrics import false_negative_rate_metric as false_negative_rate_metric
     from .config.metrics import false_omission_rate_metric as false_omission_rate_metric
     from .config.metrics import false_positive_rate_metric as false_positive_rate_metric
+    from .config.metrics import ips_metric as ips_metric
     from .config.metrics import mae_metric as mae_metric
     from .config.metrics import mape_metric as mape_metric
     from .config.metrics import mse_metric as mse_metric
@@ -60,8 +70,12 @@ if TYPE_CHECKING:
     from .config.metrics import precision_metric as precision_metric
     from .config.metrics import recall_metric as recall_metric
     from .config.metrics import rmse_metric as rmse_metric
+    from .config.metrics import sndr_metric as sndr_metric
+    from .config.metrics import snips_metric as snips_metric
+    from .config.metrics import switch_dr_metric as switch_dr_metric
     from .config.metrics import true_negative_rate_metric as true_negative_rate_metric
     from .config.metrics import true_positive_rate_metric as true_positive_rate_metric
+    from .config.metrics import unsubscribe_rate_metric as unsubscribe_rate_metric
     from .config.model import Model as Model
     from .config.model import Optimizer as Optimizer
     from .config.model import Towers as Towers
@@ -97,7 +111,9 @@ _HOMES = {
         "run",
         "to_yaml",
     ),
+    "config.agent": ("Agent",),
     "config.anomalies": ("Anomalies",),
+    "config.bandit": ("Bandit", "LogColumns", "OffPolicy", "Serving"),
     "config.data": (
         "Code",
         "Data",
@@ -147,6 +163,15 @@ _HOMES = {
         "positive_rate_metric",
         "precision_metric",
         "recall_metric",
+        "ips_metric",
+        "snips_metric",
+        "dm_metric",
+        "dr_metric",
+        "sndr_metric",
+        "switch_dr_metric",
+        "dros_metric",
+        "effective_sample_size_metric",
+        "unsubscribe_rate_metric",
         "rmse_metric",
         "true_negative_rate_metric",
         "true_positive_rate_metric",

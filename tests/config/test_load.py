@@ -22,7 +22,7 @@ evaluation:
 """
 TOP = ", ".join(sorted(field.alias or name for name, field in Config.model_fields.items()))
 TRAINING = ", ".join(sorted(Training.model_fields))
-TASKS = "'regression', 'binary_classification', 'multiclass_classification' or 'multilabel_classification'"
+TASKS = "'regression', 'binary_classification', 'multiclass_classification', 'multilabel_classification' or 'bandit'"
 
 
 @pytest.fixture(autouse=True)

@@ -35,7 +35,7 @@ def test_every_key_has_its_row_and_its_meaning() -> None:
     ("key", "row"),
     [
         ("training.batch_size", ("whole number > 0", "`256`", "Rows per step.")),
-        ("label", ("text", "**required**", "Column to predict.")),
+        ("label", ("text", "**required**", "Column to predict; of a bandit, the reward.")),
         (
             "data.input",
             ("text", "", "File or glob, relative to the config; package://PKG/PATH for a file in a package."),

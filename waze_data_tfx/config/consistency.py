@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import unknown_name
 from . import names
+from .bandit_problems import bandit_problems
 from .evaluation import DEFAULT_THRESHOLD, METRICS_BY_TASK, MetricThreshold, indicator_of
 from .feature_problems import feature_problems
 from .label_problems import label_problems
@@ -25,6 +26,7 @@ def problems_of(config: Config) -> Iterator[tuple[str | tuple[str | int, ...], s
         yield "features.custom", "only a preprocessing_fn reads these; received no code.features"
     yield from _key_problems(config)
     yield from _name_problems(config)
+    yield from bandit_problems(config)
     yield from label_problems(config)
     yield from problems_in_config(config)
     yield from _training_problems(config)

@@ -38,12 +38,33 @@ METRIC_DIRECTIONS: dict[str, Direction] = {
     "auc_pr": "higher",
     "precision": "higher",
     "recall": "higher",
+    "ips": "higher",
+    "snips": "higher",
+    "dm": "higher",
+    "dr": "higher",
+    "sndr": "higher",
+    "switch_dr": "higher",
+    "dros": "higher",
+    "effective_sample_size": "higher",
+    "unsubscribe_rate": "lower",
 }
 METRICS_BY_TASK: dict[str, tuple[str, ...]] = {
     "regression": ("mae", "mse", "rmse", "mape"),
     "binary_classification": ("binary_crossentropy", "accuracy", "auc", "auc_pr", "precision", "recall", *INDICATORS),
     "multiclass_classification": ("categorical_crossentropy", "accuracy"),
     "multilabel_classification": ("binary_crossentropy", "auc", "auc_pr", "precision", "recall"),
+    "bandit": (
+        "auc",
+        "ips",
+        "snips",
+        "dm",
+        "dr",
+        "sndr",
+        "switch_dr",
+        "dros",
+        "effective_sample_size",
+        "unsubscribe_rate",
+    ),
 }
 _KNOWN = "; ".join(f"{task}: {', '.join(metrics)}" for task, metrics in METRICS_BY_TASK.items())
 

@@ -249,6 +249,7 @@ def _absolute(config: Config, base: Path) -> Config:
             "schema_": config.schema_.model_copy(update={"file": at(config.schema_.file)}),
             "monitoring": _absolute_monitoring(config.monitoring, base),
             "code": config.code.model_copy(update={name: at(path) for name, path in config.code}),
+            "bandit": config.bandit and config.bandit.model_copy(update={"arm_features": at(config.bandit.arm_features)}),
             "push": config.push.model_copy(update={"directory": at(config.push.directory, root / SERVING)}),
             "env": config.env.model_copy(
                 update={

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from .anomalies import Anomalies
+from .bandit import Bandit
 from .data import Code, Data, SchemaSource
 from .env import Env
 from .evaluation import Evaluation
@@ -29,9 +30,9 @@ class Config(Section):
     name: Annotated[
         str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$"), Field(description="Pipeline name: lower case, digits, - and _.")
     ]
-    pipeline: Annotated[Literal["supervised"], Field(description="Which graph is built.")] = "supervised"
+    pipeline: Annotated[Literal["supervised", "bandit"], Field(description="Which graph is built.")] = "supervised"
     task: Annotated[Task, Field(description="What is learnt.")] = "regression"
-    label: Annotated[Column, Field(description="Column to predict.")]
+    label: Annotated[Column, Field(description="Column to predict; of a bandit, the reward.")]
     key: Annotated[
         Column | None,
         Field(description="Column that passes through to the predictions unaltered; text, unless a feature reads it as int."),
@@ -67,6 +68,7 @@ class Config(Section):
     features: Annotated[Features, Field(description="Columns the model may see.")] = Features()
     code: Annotated[Code, Field(description="Your Python files.")] = Code()
     model: Annotated[Model, Field(description="The model.")] = Model()
+    bandit: Annotated[Bandit | None, Field(description="Actions, log and agent of pipeline bandit.")] = None
     training: Annotated[Training, Field(description="How it learns.")] = Training()
     tuner: Annotated[Tuner | None, Field(description="A search for better settings before the training; default: none.")] = None
     evaluation: Annotated[Evaluation, Field(description="The gate.")]
@@ -79,16 +81,18 @@ class Config(Section):
     @property
     def class_names(self) -> tuple[str, ...]:
         """Return the name of each class of a classification: `classes`, or else the numbers as text; none for a regression."""
-        if self.task == "regression":
+        if self.task in ("regression", "bandit"):
             return ()
         return self.classes or tuple(str(i) for i in range(self.n_classes or 2))
 
     def column_types(self) -> dict[str, ColumnType]:
         """Return the type of every column that becomes part of an example: features, label, weight, key and slice columns."""
         types = self.features.column_types()
-        types[self.label] = "float" if self.task == "regression" else "int"
+        types[self.label] = "float" if self.task in ("regression", "bandit") else "int"
         if self.weight:
             types.setdefault(self.weight, "float")
+        if self.bandit:
+            types |= self.bandit.columns.types()
         extra = (*((self.key,) if self.key else ()), *(c for s in self.evaluation.slices for c in s.columns))
         for column in extra:
             types.setdefault(column, "string")
@@ -107,6 +111,13 @@ class Config(Section):
         if any(isinstance(v, bool) for v in value):
             raise ValueError("true and false are no names here; put them in quotes")
         return [str(v) if isinstance(v, int) else v for v in value]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _task_of_pipeline(cls, values: Any) -> Any:
+        """A bandit's task goes without saying."""
+        given = isinstance(values, dict) and values.get("pipeline") == "bandit" and "task" not in values
+        return {**values, "task": "bandit"} if given else values
 
     @model_validator(mode="before")
     @classmethod

@@ -11,7 +11,7 @@ from pydantic._internal._model_construction import ModelMetaclass  # pydantic 2.
 Column = Annotated[str, StringConstraints(min_length=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ColumnType = Literal["float", "int", "string"]
-Task = Literal["regression", "binary_classification", "multiclass_classification", "multilabel_classification"]
+Task = Literal["regression", "binary_classification", "multiclass_classification", "multilabel_classification", "bandit"]
 
 
 class CalledInPython(ModelMetaclass):

@@ -87,7 +87,8 @@ class Agent(abc.ABC):
 
 def save_state(state: Mapping[str, np.ndarray], file: Path) -> None:
     """Write a state as one .npz file."""
-    np.savez(file, **dict(state))
+    arrays: dict[str, Any] = dict(state)
+    np.savez(file, **arrays)
 
 
 def load_state(file: Path) -> dict[str, np.ndarray]:
