@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 RUN_FN = "waze_data_tfx.training.bandits.run_fn"
 THIS = "pipelines/bandit.py"  # how a node is wired and parametrized is part of its key
+WARM_START = "AcceptedPolicy"
+RESOLVERS = (THIS, "pipelines/baseline.py", "pipelines/earlier.py")
 CONFIG = ("config/agent.py", "config/bandit.py", "config/names.py")
 
 
@@ -27,14 +29,16 @@ def nodes(config: Config) -> tuple[Node, ...]:
     schema_id, gates = preparation.schema_id(config), monitoring.gates(config)
     shared = view.settings(config, view.LABEL)
     bandit = dump(config.bandit)
+    warm = begins_from_accepted(config)
     judged = {"off_policy": bandit.pop("off_policy")}
     return (
         *preparation.nodes(config),
+        *([Node(WARM_START, ("ExampleGen",), library=(*RESOLVERS,), resolves_earlier="accepted")] if warm else []),
         Node(
             "Trainer",
-            ("Transform", schema_id, "ExampleValidator", *gates),
+            ("Transform", schema_id, "ExampleValidator", *([WARM_START] if warm else []), *gates),
             gates=gates,
-            settings={**view.settings(config, view.COMMON), "bandit": bandit},
+            settings={**view.settings(config, view.COMMON), "bandit": bandit, "seed": config.training.seed},
             library=(THIS, "training", "bandits", "features", "usercode.py", *CONFIG),
             data=(config.bandit.arm_features,) if config.bandit.arm_features else (),
         ),
@@ -74,6 +78,13 @@ def nodes(config: Config) -> tuple[Node, ...]:
     )
 
 
+def begins_from_accepted(config: Config) -> bool:
+    """Whether training begins from the policy that was accepted last: a linear agent is refitted from the window instead."""
+    bandit = config.bandit
+    assert bandit is not None
+    return bandit.warm_start and (bandit.agent.is_own or bandit.agent.learns_in_steps)
+
+
 def build(config: Config, *, data_fingerprint: str) -> "Pipeline":
     """Return the TFX pipeline; its IR differs between runs only in the run id."""
     return preparation.pipeline_of(config, components(config, data_fingerprint=data_fingerprint))
@@ -88,12 +99,23 @@ def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
     from waze_data_tfx.components.evaluator import Evaluator
     from waze_data_tfx.components.infra_validator import InfraValidator
     from waze_data_tfx.components.pusher import Pusher
-    from waze_data_tfx.pipelines.baseline import NewestBlessingStrategy
+    from waze_data_tfx.pipelines.baseline import AcceptedModelStrategy, NewestBlessingStrategy
 
     text = config.model_dump_json(by_alias=True)
     prepared = preparation.components(config, data_fingerprint=data_fingerprint)
     examples = prepared.example_gen.outputs["examples"]
-    trainer: Any = tfx_components.Trainer(run_fn=RUN_FN, **prepared.learning(text))
+    accepted: list[Any] = []
+    if begins_from_accepted(config):
+        accepted = [
+            Resolver(
+                strategy_class=AcceptedModelStrategy,
+                config={"pipeline": config.name},
+                examples=examples,
+                model=channel.Channel(type=standard_artifacts.Model),
+            ).with_id(WARM_START)
+        ]
+    begin = accepted[0].outputs["model"] if accepted else None
+    trainer: Any = tfx_components.Trainer(run_fn=RUN_FN, base_model=begin, **prepared.learning(text))
     trainer.add_upstream_node(prepared.validator)
     resolver = Resolver(
         strategy_class=NewestBlessingStrategy,
@@ -111,4 +133,4 @@ def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
         custom_config={"config": text},
     )
     prepared.gate(config, [trainer, evaluator, pusher])
-    return [*prepared.all, trainer, resolver, evaluator, infra_validator, pusher]
+    return [*prepared.all, *accepted, trainer, resolver, evaluator, infra_validator, pusher]

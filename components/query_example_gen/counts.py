@@ -124,7 +124,7 @@ def summarise(config: Config, counts: Sequence[Counts], letters: Path | None = N
         "dropped": total.dropped,
         "splits": total.splits,
         "label_missing": total.label_missing,
-        **({"label_classes": total.label_classes} if config.task != "regression" else {}),
+        **({"label_classes": total.label_classes} if config.class_names else {}),
         **({"weights": total.weights} if config.weight else {}),
     }
 

@@ -78,6 +78,11 @@ class Agent(Section):
         """Whether the agent is a class of the user's."""
         return ":" in self.name or "." in self.name
 
+    @property
+    def learns_in_steps(self) -> bool:
+        """Whether what it learns depends on where it begins: a neural network's weights."""
+        return any(agent.learns_in_steps for agent in self.agents or ()) or "learning_rate" in READS.get(self.name, ())
+
     def settings(self) -> dict[str, Any]:
         """Return the settings that were given, as the agent's keyword arguments; those of a mixture's parts as {name, ...}."""
         if self.is_own:

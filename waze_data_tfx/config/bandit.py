@@ -113,3 +113,8 @@ class Bandit(Section):
     ] = True
     off_policy: Annotated[OffPolicy, Field(description="How a policy is judged by the log.")] = OffPolicy()
     serving: Annotated[Serving, Field(description="How the policy is served.")] = Serving()
+
+    @property
+    def n_actions(self) -> int:
+        """Return the number of actions."""
+        return len(self.actions)
