@@ -6,7 +6,6 @@ of TFX; imports TensorFlow inside functions. Never changes what it reads.
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from waze_data_tfx.components.query_example_gen.counts import Counts, add
@@ -71,7 +70,8 @@ def write_shard(plan: Plan, number: int, beside: str | None = None) -> Counts:
         writer.close()
         tf.io.gfile.rename(f"{final}.part", final, overwrite=True)
     for split, counted in zip(splits, statistics, strict=False):
-        Path(statistics_of_part(beside or "", split)).write_bytes(counted.to_bytes())
+        with tf.io.gfile.GFile(statistics_of_part(beside or "", split), "wb") as file:
+            file.write(counted.to_bytes())
     return counts
 
 
