@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from waze_data_tfx.bandits.agents import make_agent  # type: ignore[attr-defined]
+from waze_data_tfx.bandits.agents import make_agent
 from waze_data_tfx.bandits.agents.base import Agent, load_state, save_state
 from waze_data_tfx.bandits.decisions import Problem
 from waze_data_tfx.config.bandit import Bandit
