@@ -64,7 +64,7 @@ class Design:
         if self.add_bias:
             parts.append(np.ones((len(context), 1), context.dtype))
         if self.arm_features is not None:
-            arms = self.arm_features[action].astype(context.dtype)
+            arms = self.arm_features[action].astype(np.float64 if self.interactions else context.dtype)
             parts.append(arms)
             if self.interactions:
                 parts.append((context[:, :, None] * arms[:, None, :]).reshape(len(context), -1))

@@ -15,7 +15,7 @@ from waze_data_tfx.bandits.decisions import Batch, Problem
 from waze_data_tfx.bandits.linear.design import SHARED, design
 from waze_data_tfx.bandits.linear.log import LinearLog, OffPolicy, check_off_policy
 from waze_data_tfx.bandits.linear.prior import Prior, prior_arrays
-from waze_data_tfx.bandits.linear.solve import Solution, of_each_arm, residual_variance, solve
+from waze_data_tfx.bandits.linear.solve import SMALLEST_PIVOT, Solution, of_each_arm, residual_variance, solve
 from waze_data_tfx.bandits.linear.statistics import DailyStatistics, Sums
 from waze_data_tfx.errors import DataError, UserError
 
@@ -138,12 +138,11 @@ class LinearModel(tf.Module):
         self._rows.assign(mine.rows)
         self._weight.assign(mine.weight)
         try:
-            self._update()
-        except tf.errors.InvalidArgumentError as exc:
-            raise UserError(
-                f"{self.where}.tikhonov: too small to solve features that depend on each other this much",
-                hint="raise tikhonov, or drop duplicate features",
-            ) from exc
+            pivot = self._update().numpy()
+        except tf.errors.InvalidArgumentError as exc:  # numbers that are not finite
+            raise self._singular("") from exc
+        if pivot.min() < SMALLEST_PIVOT:
+            raise self._singular(f"; first in the model of {made.models[int(pivot.argmin())]!r}")
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the sums, by name; the parameters follow from them."""
@@ -176,14 +175,23 @@ class LinearModel(tf.Module):
         solution = solve(self._moments, self._prior_mean, self._prior_strength)
         return solution, solution if self._maps is None else of_each_arm(solution, self._maps)
 
-    def _update(self) -> None:
+    def _singular(self, place: str) -> UserError:
+        return UserError(
+            f"{self.where}.tikhonov: too small to solve features that depend on each other this much{place}",
+            hint="raise tikhonov, or drop duplicate features",
+        )
+
+    def _update(self) -> tf.Tensor:
+        """Solve, and return how well each model could be, [n_models]."""
         solution, arms = self._solve()
-        self.model_theta.assign(solution.theta)
+        cause = "linear bandit: a context or reward is not finite, or features depend on each other"
+        self.model_theta.assign(tf.debugging.check_numerics(solution.theta, cause))
         self.model_root.assign(solution.root)
         self.theta.assign(tf.cast(arms.theta, tf.float32))
         self.root.assign(tf.cast(arms.root, tf.float32))
         variance = residual_variance(self._moments, self._weight, solution.theta)
         self.residual_deviation.assign(tf.cast(tf.sqrt(variance), tf.float32))
+        return solution.pivot
 
     def _rows_of(self, batch: Batch) -> tf.Tensor:
         """Return [row, reward] of tensors, [n, dim + 1] float64: as `Design.rows` does with arrays."""

@@ -16,10 +16,16 @@ class Solution(NamedTuple):
     Attributes:
         theta: parameters, [n_models, dim].
         root: L^-1 of the precision A + s I = L L', lower triangular, [n_models, dim, dim]: x' (A + s I)^-1 x = |root x|^2.
+        pivot: the least share of a feature's variation that the others leave unexplained, [n_models]; below SMALLEST_PIVOT the
+            features depend on each other more than float64 can tell apart.
     """
 
     theta: tf.Tensor
     root: tf.Tensor
+    pivot: tf.Tensor
+
+
+SMALLEST_PIVOT = 1e-13
 
 
 def solve(moments: tf.Tensor, prior_mean: tf.Tensor, prior_strength: tf.Tensor) -> Solution:
@@ -39,7 +45,7 @@ def solve(moments: tf.Tensor, prior_mean: tf.Tensor, prior_strength: tf.Tensor) 
     identity = tf.eye(dim, batch_shape=[tf.shape(moments)[0]], dtype=moments.dtype)
     root = tf.linalg.triangular_solve(factor, identity) * scale[:, None, :]
     theta = tf.linalg.matvec(root, tf.linalg.matvec(root, target), transpose_a=True)
-    return Solution(theta, root)
+    return Solution(theta, root, tf.reduce_min(tf.square(tf.linalg.diag_part(factor)), axis=1))
 
 
 def of_each_arm(shared: Solution, maps: tf.Tensor) -> Solution:
@@ -57,10 +63,11 @@ def of_each_arm(shared: Solution, maps: tf.Tensor) -> Solution:
     covariance = tf.matmul(tall, tall, transpose_a=True)
     diagonal = tf.linalg.diag_part(covariance)
     nothing = tf.equal(diagonal, 0.0)  # an arm whose features are all 0, where there is no intercept
-    scale = tf.where(nothing, 0.0, tf.math.rsqrt(tf.where(nothing, 1.0, diagonal)))
-    unit = covariance * scale[:, :, None] * scale[:, None, :] + tf.linalg.diag(tf.cast(nothing, covariance.dtype))
+    one = tf.cast(nothing, covariance.dtype)
+    scale = tf.math.rsqrt(diagonal + one) - one
+    unit = covariance * scale[:, :, None] * scale[:, None, :] + tf.linalg.diag(one)
     factor = tf.linalg.cholesky(unit)
-    return Solution(theta, tf.linalg.matrix_transpose(factor) * tf.sqrt(diagonal)[:, None, :])
+    return Solution(theta, tf.linalg.matrix_transpose(factor) * tf.sqrt(diagonal)[:, None, :], shared.pivot)
 
 
 def residual_variance(moments: tf.Tensor, weight: tf.Tensor, theta: tf.Tensor) -> tf.Tensor:
@@ -74,4 +81,4 @@ def residual_variance(moments: tf.Tensor, weight: tf.Tensor, theta: tf.Tensor) -
     signed = tf.concat([theta, -tf.ones_like(theta[:, :1])], axis=1)
     residual = tf.reduce_sum(signed * tf.linalg.matvec(moments, signed))
     total = tf.reduce_sum(weight)
-    return tf.where(total > 0, tf.maximum(residual, 0.0) / tf.maximum(total, tf.constant(1e-300, total.dtype)), 1.0)
+    return tf.where(total > 0, tf.math.divide_no_nan(tf.maximum(residual, 0.0), total), tf.ones_like(total))
