@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 AGENTS: dict[str, str] = {
     "linucb": "waze_data_tfx.bandits.agents.linucb:LinUCB",
     "lin_ts": "waze_data_tfx.bandits.agents.thompson:LinearThompson",
+    "neural_epsilon_greedy": "waze_data_tfx.bandits.agents.neural:NeuralEpsilonGreedy",
+    "neural_boltzmann": "waze_data_tfx.bandits.agents.neural:NeuralBoltzmann",
+    "neural_falcon": "waze_data_tfx.bandits.agents.neural:NeuralFalcon",
+    "neural_linucb": "waze_data_tfx.bandits.agents.neural_linucb:NeuralLinUCB",
+    "dropout_ts": "waze_data_tfx.bandits.agents.dropout:DropoutThompson",
+    "mixture": "waze_data_tfx.bandits.agents.mixture:Mixture",
 }
 
 
