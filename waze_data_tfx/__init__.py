@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from .config.features import Time as Time
     from .config.features import Vocabulary as Vocabulary
     from .config.infra_validation import InfraValidation as InfraValidation
+    from .config.lab import BanditLab as BanditLab
+    from .config.lab import LabEnvironment as LabEnvironment
     from .config.metrics import accuracy_metric as accuracy_metric
     from .config.metrics import auc_metric as auc_metric
     from .config.metrics import auc_pr_metric as auc_pr_metric
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     from .config.window import Window as Window
     from .cycles import Cycle as Cycle
     from .cycles import backfill as backfill
+    from .lab import bandit_lab as bandit_lab
 
 __version__ = "0.1.0"
 _HOMES = {
@@ -145,6 +148,7 @@ _HOMES = {
         "Vocabulary",
     ),
     "config.infra_validation": ("InfraValidation",),
+    "config.lab": ("BanditLab", "LabEnvironment"),
     "config.metrics": (
         "accuracy_metric",
         "auc_metric",
@@ -196,6 +200,7 @@ _HOMES = {
     ),
     "config.window": ("Window",),
     "cycles": ("Cycle", "backfill"),
+    "lab": ("bandit_lab",),
 }
 """What users import, by the module that holds it; the imports above say the same to editors, and a test holds both together."""
 __all__ = sorted(name for names in _HOMES.values() for name in names)
