@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .commands import run as run
     from .commands import to_yaml as to_yaml
     from .config.agent import Agent as Agent
+    from .config.agent import Prior as Prior
     from .config.anomalies import Anomalies as Anomalies
     from .config.bandit import Bandit as Bandit
     from .config.bandit import LogColumns as LogColumns
@@ -114,7 +115,7 @@ _HOMES = {
         "run",
         "to_yaml",
     ),
-    "config.agent": ("Agent",),
+    "config.agent": ("Agent", "Prior"),
     "config.anomalies": ("Anomalies",),
     "config.bandit": ("Bandit", "LogColumns", "OffPolicy", "Serving"),
     "config.data": (

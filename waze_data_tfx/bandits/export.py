@@ -1,6 +1,6 @@
 """The served policies: context, scores, exploration, criteria and draw in one SavedModel, beside the same without exploration.
 
-Four signatures. `serving_default` and `raw` explore and obey the decision criteria; `eval` and `eval_raw` take the best action.
+Five signatures. `serving_default` and `raw` explore and obey the decision criteria; `eval` and `eval_raw` take the best action.
 The first of each takes serialized tf.Examples (`examples`, [n]); the other typed columns [n], in which NaN, "" and -2**63 mean
 missing, and the eligible actions as bool [n, n_actions]. In an example the eligible column is a list of names: without any value
 every action is eligible, and a name that is no action is ignored. All give:
@@ -11,6 +11,8 @@ every action is eligible, and a name that is no action is ignored. All give:
     probabilities   [n, n_actions] float32: marginal ones, after floor, criteria and traffic share; `action` was drawn from them
     action          [n] int64; -1 with propensity 0 where nothing is usable and there is no fallback
     propensity      [n] float32: the drawn action's probability
+
+`context` takes serialized tf.Examples, too, and gives `context` [n, context_dim] float32 to the reward models that judge policies.
 
 The draw is a keyed hash of the row's key (and of the draw column), so that a batch can be reproduced: a user who is twice in a
 batch gets the same action twice, unless the draw column differs. Needs TensorFlow to load and nothing of this package. Called by
@@ -35,7 +37,7 @@ from .policies.identity import Identity, write_identity
 from .policies.sampling import uniform_draw
 from .policies.serving import evaluate, serve
 
-SERVING, RAW, EVAL, EVAL_RAW = "serving_default", "raw", "eval", "eval_raw"
+SERVING, RAW, EVAL, EVAL_RAW, CONTEXT = "serving_default", "raw", "eval", "eval_raw", "context"
 KEY = "key"
 _N_TRIED = 16
 
@@ -141,6 +143,7 @@ class _Module(tf.Module):
             RAW: self._from_columns(self._serve),
             EVAL: self._from_examples(self._evaluate),
             EVAL_RAW: self._from_columns(self._evaluate),
+            CONTEXT: self._contexts(),
         }
 
     def _serve(self, context: Any, eligible: Any, scalars: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,6 +180,13 @@ class _Module(tf.Module):
             n = tf.size(examples, tf.int64)
             eligible = self._listed(parsed[columns.eligible], n) if columns.eligible else self._all(n)
             return self._keyed(answer, {name: parsed[name] for name in columns.context}, eligible, scalars)
+
+        return raw_columns.concrete_of_examples(function)
+
+    def _contexts(self) -> Any:
+        def function(examples: Any) -> dict[str, Any]:
+            parsed, scalars = raw_columns.parse(examples, self._columns.context, dict([self._columns.key]))
+            return {KEY: scalars[self._columns.key[0]], CONTEXT: self._columns.as_context(parsed)}
 
         return raw_columns.concrete_of_examples(function)
 

@@ -4,6 +4,7 @@ Everything it needs is in fn_args and the config inside it. Never reads raw data
 TensorFlow at the top.
 """
 
+import hashlib
 import json
 import os
 import time
@@ -14,10 +15,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
+from tensorflow_transform.saved import saved_transform_io_v2
 
 from waze_data_tfx.bandits.agents import make_agent
 from waze_data_tfx.bandits.agents.base import Agent, load_state, save_state
 from waze_data_tfx.bandits.decisions import Problem
+from waze_data_tfx.bandits.export import Columns, export
+from waze_data_tfx.bandits.policies.identity import Identity, read_identity
 from waze_data_tfx.config.bandit import Bandit
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.features.inputs import model_inputs
@@ -53,10 +57,15 @@ def run_fn(fn_args: Any) -> None:
     problem = problem_of(config.bandit, context_dim)
     settings = _settings(config, fn_args.hyperparameters)
     agent = make_agent(config.bandit.agent.name, problem, settings, seed=config.training.seed)
-    begun = _warm_start(agent, fn_args.base_model, config)
+    begun = _warm_start(agent, fn_args.base_model)
     fitted = agent.fit(train.batches)
     fit_s, started = time.monotonic() - started, time.monotonic()
+    identity = identity_of(agent, settings, config)
+    export(agent.policy, problem, identity, columns=_columns(transformed, encode, config), directory=fn_args.serving_model_dir)
+    _save_state(agent, fn_args.serving_model_dir)
+    seconds = {"read": read_s, "fit": fit_s, "export": time.monotonic() - started}
     record = {
+        "policy_id": identity.policy_id,
         "agent": config.bandit.agent.name,
         "settings": settings,
         "warm_start": begun,
@@ -65,7 +74,7 @@ def run_fn(fn_args: Any) -> None:
         "n_eval_rows": evaluation.split.n_rows,
         "context": contexts.names(inputs),
         "eval": measured(agent, evaluation),
-        "seconds": {"read": read_s, "fit": fit_s, "export": time.monotonic() - started},
+        "seconds": seconds,
     }
     _write_record(fn_args.model_run_dir, record)
 
@@ -74,6 +83,49 @@ def problem_of(bandit: Bandit, context_dim: int) -> Problem:
     """Return the problem that the agent learns."""
     arms = read_arm_features(bandit.arm_features, bandit.actions) if bandit.arm_features else None
     return Problem(bandit.actions, context_dim, arms)
+
+
+def identity_of(agent: Agent, settings: Mapping[str, Any], config: Config) -> Identity:
+    """Return who the policy is: its id follows from what was learnt, so that the same training is the same policy."""
+    bandit = config.bandit
+    assert bandit is not None
+    digest = hashlib.blake2b(digest_size=6)
+    for name, values in sorted(agent.state().items()):
+        digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
+    return Identity(
+        actions=bandit.actions,
+        policy_id=f"{config.name}-{digest.hexdigest()}",
+        agent={"name": bandit.agent.name, **settings},
+        floor=bandit.serving.floor,
+        seed=bandit.serving.seed,
+        fallback=bandit.serving.fallback_action,
+        criteria_columns=bandit.serving.criteria_columns,
+    )
+
+
+def _columns(transformed: Any, encode: contexts.Encode, config: Config) -> Columns:
+    """Return what a row of the served policy consists of: the raw columns, and the transform's graph that makes its context."""
+    assert config.bandit is not None
+    spec, log = transformed.raw_feature_spec(), config.bandit.columns
+    loader = saved_transform_io_v2.SavedModelLoader(transformed.transform_savedmodel_dir)
+
+    def as_context(raw: Mapping[str, Any]) -> Any:
+        return encode(loader.apply_transform_model(dict(raw)))
+
+    def of(name: str | None) -> tuple[str, Any] | None:
+        return (name, spec[name]) if name else None
+
+    key = of(config.key)
+    assert key is not None
+    return Columns(
+        context={name: spec[name] for name in config.features.column_types() if name in spec},
+        as_context=as_context,
+        key=key,
+        eligible=log.eligible,
+        draw=of(log.decision),
+        criteria={name: spec[name] for name in config.bandit.serving.criteria_columns},
+        resources=loader._imported,
+    )
 
 
 def measured(agent: Agent, log: Log) -> dict[str, float]:
@@ -102,13 +154,12 @@ def _settings(config: Config, hyperparameters: Mapping[str, Any] | None) -> dict
     return dict((hyperparameters or {}).get("values", {}).get("agent", config.bandit.agent.settings()))
 
 
-def _warm_start(agent: Agent, base_model: str | None, config: Config) -> str | None:
+def _warm_start(agent: Agent, base_model: str | None) -> str | None:
     """Begin from the last accepted policy, if there is one; return where it lies."""
     if not base_model:
         return None
     folder = Path(base_model)
-    described = json.loads((folder / "assets.extra" / "policy.json").read_text(encoding="utf-8"))
-    agent.warm_start(load_state(folder / STATE_FILE), tuple(described["actions"]))
+    agent.warm_start(load_state(folder / STATE_FILE), read_identity(folder).actions)
     return base_model
 
 
