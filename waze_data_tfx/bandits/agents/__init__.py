@@ -22,6 +22,9 @@ AGENTS: dict[str, str] = {
     "neural_linucb": "waze_data_tfx.bandits.agents.neural_linucb:NeuralLinUCB",
     "dropout_ts": "waze_data_tfx.bandits.agents.dropout:DropoutThompson",
     "mixture": "waze_data_tfx.bandits.agents.mixture:Mixture",
+    "random": "waze_data_tfx.bandits.agents.baselines:Random",
+    "logging": "waze_data_tfx.bandits.agents.baselines:Logging",
+    "fixed": "waze_data_tfx.bandits.agents.baselines:Fixed",
 }
 
 
