@@ -1,8 +1,8 @@
 """Training of a neural bandit against TF-Agents' own compiled loop: `python benchmarks/neural_bandits.py [ROUNDS]`.
 
-20 features, 12 arms, hidden layers (50, 50), the same rows; samples per CPU second of one thread, alternating, medians. The peer is
-`common.function(agent.train)` of TF-Agents' NeuralEpsilonGreedyAgent, called once per batch with trajectories made beforehand; ours is
-`NeuralEpsilonGreedy.fit`, whose time includes cutting, shuffling and copying the rows. Last measured: see the end of this file.
+20 features, 12 arms, hidden layers (50, 50), the same rows; samples per CPU second of one thread, alternating, medians. The peer
+is `common.function(agent.train)` of TF-Agents' NeuralEpsilonGreedyAgent, called once per batch with trajectories made
+beforehand; ours is `NeuralEpsilonGreedy.fit`, whose time includes cutting, shuffling and copying the rows.
 """
 
 import os
@@ -94,7 +94,9 @@ def main(rounds: int) -> None:
                     speeds[name].append(len(rows.action) / (time.process_time() - started))
         medians = {name: statistics.median(values) for name, values in speeds.items()}
         shown = ", ".join(f"{name} {value:,.0f}" for name, value in medians.items())
-        print(f"batch {batch_size}: {shown} samples per CPU second; ratio {medians['ours'] / medians['TF-Agents']:.2f} (at least 1 expected)")
+        print(
+            f"batch {batch_size}: {shown} samples per CPU second; ratio {medians['ours'] / medians['TF-Agents']:.2f} (at least 1 expected)"
+        )
 
 
 if __name__ == "__main__":

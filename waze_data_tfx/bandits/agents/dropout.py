@@ -1,6 +1,7 @@
-"""Dropout Thompson sampling: a network with some hidden units left out is a draw of what the rewards may be. Imports TensorFlow at the top.
+"""Dropout Thompson sampling: a network with some hidden units left out is a draw of what the rewards may be.
 
 Gal and Ghahramani 2016, https://arxiv.org/abs/1506.02142; dropout on the last layer over the context, as TF-Agents' default.
+Imports TensorFlow at the top.
 """
 
 from typing import Any
@@ -35,8 +36,9 @@ class DropoutPolicy(Policy):
 class DropoutThompson(NeuralAgent):
     """Trains with units dropped anew for every row and step, and chooses by `draws` fixed masks.
 
-    The masks are drawn from the seed once, the same for every row, so that the probabilities are exactly those that are sampled from
-    and the policy is without state. With S draws a probability is a multiple of 1/S, with a standard error of at most 0.5/sqrt(S).
+    The masks are drawn from the seed once, the same for every row, so that the probabilities are exactly those that are sampled
+    from and the policy is without state. With S draws a probability is a multiple of 1/S, with a standard error of at most
+    0.5/sqrt(S).
 
     Off-policy: as neural_epsilon_greedy.
     """

@@ -1,31 +1,35 @@
 """How a reward network learns from logged decisions: targets and weights by off-policy method, one or several devices, passes.
 
-Called by the neural agents. The loop runs in one graph over many batches, so that Python is not in it. Imports TensorFlow at the top.
+Called by the neural agents. The loop runs in one graph over many batches, so that Python is not in it. Imports TensorFlow at
+the top.
 
 Off-policy methods, of what a row with action a, reward r, logging propensity p and weight w gives:
 
 - none: target r for a with weight w. Right where the network can express the rewards of all contexts.
 - ips: the same with weight w * min(1/p, max_weight): every context and action counts as under uniform actions, so that a network
   too small for the truth errs least where a new policy may go, not where the old one went.
-- dr: a target for every eligible action, q(a') + 1[a' = a] * min(1/p, max_weight) * (r - q(a)), with a second network q fitted as by
-  `none` at the same time and asked before it sees the batch (Dudik et al. 2011, doubly robust; right where p or q is).
+- dr: a target for every eligible action, q(a') + 1[a' = a] * min(1/p, max_weight) * (r - q(a)), with a second network q fitted
+  as by `none` at the same time and asked before it sees the batch (Dudik et al. 2011, doubly robust; right where p or q is).
 """
 
 import contextlib
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import tensorflow as tf
 
 from waze_data_tfx.bandits.agents import settings
 from waze_data_tfx.bandits.agents.networks import RewardNetwork
-from waze_data_tfx.bandits.agents.regression import Regression
 from waze_data_tfx.bandits.decisions import Batch, Problem
 from waze_data_tfx.errors import DataError, UserError, unknown_name
+
+if TYPE_CHECKING:
+    from waze_data_tfx.bandits.agents.regression import Regression
 
 CHUNK_ROWS = 65_536  # rows per call of the compiled loop, and among which a pass is shuffled
 
@@ -111,7 +115,6 @@ class Learner:
             self._regression = self._of(self.network, "all" if self.reward_model else "taken", n_masked=self._n_masked)
             self._reward_regression = self._of(self.reward_model, "taken") if self.reward_model else None
         self._n_steps = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._run = tf.function(self._loop, autograph=False, reduce_retracing=True)
 
     def step(self, batch: Batch) -> tf.Tensor:
         """Learn from one batch of tensors and return the loss []."""
@@ -119,7 +122,7 @@ class Learner:
         weight = self.row_weights(batch)
         share = tf.math.divide_no_nan(weight, tf.reduce_sum(weight))
         seen = {"context": context, "action": action}
-        if self._reward_regression is None:
+        if self._reward_regression is None or self.reward_model is None:
             return self._on_devices(self._regression, self._masked(seen), reward[:, tf.newaxis], share[:, tf.newaxis])
         estimates = self.reward_model.scores(context)
         taken = tf.one_hot(action, self._problem.n_actions)
@@ -157,9 +160,9 @@ class Learner:
             losses.append(total / n_steps)
         return {"rows": n_rows, "loss": losses, "seconds": time.monotonic() - started}
 
-    def _of(self, net: RewardNetwork, targets: Literal["taken", "all"], n_masked: int = 0) -> Regression:
+    def _of(self, net: RewardNetwork, targets: Literal["taken", "all"], n_masked: int = 0) -> "Regression":
         sizes = {"context_dim": self._problem.context_dim, "n_actions": self._problem.n_actions, "n_masked": n_masked}
-        return Regression(net, targets=targets, learning_rate=self.training.learning_rate, **sizes)
+        return _regression()(net, targets=targets, learning_rate=self.training.learning_rate, **sizes)
 
     def _inverse(self, propensity: tf.Tensor) -> tf.Tensor:
         return tf.minimum(1.0 / propensity, self.training.max_weight)
@@ -174,7 +177,7 @@ class Learner:
         return {**seen, "mask": tf.cast(drawn >= self._dropout, tf.float32) / (1 - self._dropout)}
 
     def _on_devices(
-        self, regression: Regression, seen: Mapping[str, tf.Tensor], targets: tf.Tensor, weights: tf.Tensor
+        self, regression: "Regression", seen: Mapping[str, tf.Tensor], targets: tf.Tensor, weights: tf.Tensor
     ) -> tf.Tensor:
         if self._strategy is None:
             return regression.step(seen, targets, weights)
@@ -194,7 +197,16 @@ class Learner:
         filled = np.resize(order, n_steps * size)
         columns = Batch(*(np.asarray(column)[filled].reshape(n_steps, size, *column.shape[1:]) for column in chunk))
         columns.weight.reshape(-1)[len(order) :] = 0
-        return Batch(*map(tf.convert_to_tensor, columns)), n_steps
+        types = Batch(np.float32, np.int32, np.float32, np.float32, np.bool_, np.float32, np.int32)
+        return Batch(*(tf.constant(column.astype(of, copy=False)) for column, of in zip(columns, types, strict=True))), n_steps
+
+    @functools.cached_property
+    def _run(self) -> Callable[[Batch], tf.Tensor]:
+        size, n_actions = self.training.batch_size, self._problem.n_actions
+        widths = {"context": [self._problem.context_dim], "eligible": [n_actions]}
+        types = {"action": tf.int32, "day": tf.int32, "eligible": tf.bool}
+        specs = [tf.TensorSpec([None, size, *widths.get(name, [])], types.get(name, tf.float32)) for name in Batch._fields]
+        return tf.function(self._loop, autograph=False).get_concrete_function(Batch(*specs))
 
     def _loop(self, stacked: Batch) -> tf.Tensor:
         def body(i: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -234,7 +246,7 @@ def _joined(batches: Sequence[Batch]) -> Batch:
 
 def _check_rows(rows: Batch, problem: Problem) -> None:
     possible = {
-        "action": (0 <= rows.action) & (rows.action < problem.n_actions),
+        "action": (rows.action >= 0) & (rows.action < problem.n_actions),
         "propensity": (rows.propensity > 0) & (rows.propensity <= 1),
         "weight": (rows.weight >= 0) & np.isfinite(rows.weight),
     }
@@ -253,8 +265,25 @@ def _check_finite(loss: float, epoch: int) -> None:
         )
 
 
+def _regression() -> "type[Regression]":
+    """Return the class, with TF-Agents imported."""
+    if not tf.keras.layers.Layer.__module__.startswith("tf_keras"):
+        raise UserError(
+            "training: tf.keras is Keras 3; TF-Agents needs tf_keras",
+            hint="set TF_USE_LEGACY_KERAS=1 in the environment before TensorFlow is imported",
+        )
+    from gym_notices import notices
+
+    notices.notices.clear()  # gym, which TF-Agents imports, prints its end of life at every import
+    from waze_data_tfx.bandits.agents.regression import Regression
+
+    return Regression
+
+
 def _mirrored() -> tf.distribute.Strategy:
-    return tf.distribute.MirroredStrategy([d.name for d in tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")])
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    # TensorFlow 2.21's default, collective operations, mixes up the gradients of two variables when it runs in a loop.
+    return tf.distribute.MirroredStrategy([d.name for d in devices], cross_device_ops=tf.distribute.ReductionToOneDevice())
 
 
 def _scope(strategy: tf.distribute.Strategy | None) -> Any:

@@ -7,6 +7,7 @@ the top.
 import abc
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import tensorflow as tf
@@ -22,8 +23,7 @@ class Dense(tf.Module):
         super().__init__()
         sizes = [n_inputs, *units]
         self.kernels = [
-            tf.Variable(random.normal(0, math.sqrt(2 / max(n, 1)), (n, m)).astype(np.float32))
-            for n, m in zip(sizes, sizes[1:], strict=False)
+            tf.Variable(random.normal(0, math.sqrt(2 / max(n, 1)), (n, m)).astype(np.float32)) for n, m in pairwise(sizes)
         ]
         self.biases = [tf.Variable(tf.zeros([m])) for m in sizes[1:]]
         self._n_relu = len(units) if relu_last else len(units) - 1
@@ -37,7 +37,7 @@ class Dense(tf.Module):
 
     def named(self, prefix: str) -> dict[str, tf.Variable]:
         """Return the variables by name."""
-        names = {}
+        names: dict[str, tf.Variable] = {}
         for i, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
             names |= {f"{prefix}_{i}_kernel": kernel, f"{prefix}_{i}_bias": bias}
         return names
@@ -56,7 +56,7 @@ class RewardNetwork(tf.Module, abc.ABC):
 
     @abc.abstractmethod
     def of_encoding(self, encoding: tf.Tensor) -> tf.Tensor:
-        """Return the expected reward of every action, [n, n_actions], given the last of the layers over the context, [n, units]."""
+        """Return the expected reward of every action, [n, n_actions], given what `encoding` returns, [n, units]."""
 
     @abc.abstractmethod
     def named(self) -> dict[str, tf.Variable]:
@@ -77,7 +77,7 @@ class RewardNetwork(tf.Module, abc.ABC):
         return tf.reduce_sum(scores * tf.one_hot(action, scores.shape[1]), axis=1)
 
     def samples(self, context: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
-        """Return the expected rewards under each mask of `masks` [n_masks, units], the same for all rows: [n, n_masks, n_actions]."""
+        """Return the expected rewards under each of `masks` [n_masks, units], the same for all rows: [n, n_masks, n_actions]."""
         encoding = self.encoding(context)
         return tf.stack([self.of_encoding(encoding * mask) for mask in tf.unstack(masks)], axis=1)
 
@@ -105,7 +105,8 @@ class ActionHeads(RewardNetwork):
         return encoding @ self.kernel + self.bias
 
     def samples(self, context: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
-        """Return the expected rewards under each mask, [n, n_masks, n_actions]: one product, as the masks may as well lie on the kernel."""
+        """Return the expected rewards under each mask, [n, n_masks, n_actions]."""
+        # One product, as a mask may as well lie on the kernel.
         kernels = tf.transpose(masks[:, :, tf.newaxis] * self.kernel, [1, 0, 2])
         n_units, n_masks, n_actions = kernels.shape
         product = self.encoding(context) @ tf.reshape(kernels, [n_units, n_masks * n_actions])

@@ -1,9 +1,9 @@
 """Agents that predict every action's reward by a neural network, and explore by it: epsilon-greedy, Boltzmann, FALCON.
 
-TF-Agents' reward prediction agent learns (`regression`); the probabilities are ours (`policies.exploration`), because TF-Agents' epsilon-greedy
-emits the joint probability of branch and action, and its mask does not go with arm features. Settings that all share are `learner.Training`'s;
-each agent learns off-policy by none (its default: regression on the actions taken), ips or dr as `learner` says. Imports TensorFlow at the
-top.
+TF-Agents' reward prediction agent learns (`regression`); the probabilities are ours (`policies.exploration`), because TF-Agents'
+epsilon-greedy emits the joint probability of branch and action, and its mask does not go with arm features. Settings that all
+share are `learner.Training`'s; each agent learns off-policy by none (its default: regression on the actions taken), ips or dr
+as `learner` says. Imports TensorFlow at the top.
 """
 
 import inspect
@@ -77,7 +77,7 @@ class NeuralAgent(Agent):
         return {**{name: v.numpy() for name, v in self._named().items()}, "samples": self.samples.numpy()}
 
     def warm_start(self, state: Mapping[str, np.ndarray], actions: tuple[str, ...]) -> None:
-        """Begin from a state's weights; an action's output is found by its name, Adam's moments and the number of rows start anew.
+        """Begin from a state's weights; an action's output is found by its name. Adam's moments and the row count begin anew.
 
         An action that the state does not know begins as the mean of the known ones, or at `new_action_prior` for everybody.
 
@@ -159,11 +159,11 @@ class NeuralBoltzmann(NeuralAgent):
 class NeuralFalcon(NeuralAgent):
     """Inverse gap weighting: 1 / (k + gamma * gap) for each action but the best, k eligible ones (arXiv:2003.12699, step 6).
 
-    gamma = exploitation_coefficient * sqrt(k * samples / parameters), at most MAX_GAMMA, as TF-Agents' heuristic for the paper's
-    step 2; samples is one count of the rows learnt from (TF-Agents' default counts one variable once per action). A warm start begins to
-    count anew, so that a rolling window explores as much as its own rows warrant. Actions other than the best have together
-    (k - 1) / k before the first row, less with every row, and never more than `max_exploration` where that is set: what is above it
-    goes to the best.
+    gamma = exploitation_coefficient * sqrt(k * samples / parameters), at most MAX_GAMMA, as TF-Agents' heuristic for the
+    paper's step 2; samples is one count of the rows learnt from (TF-Agents' default counts one variable once per action). A
+    warm start begins to count anew, so that a rolling window explores as much as its own rows warrant. Actions other than the
+    best have together (k - 1) / k before the first row, less with every row, and never more than `max_exploration`: what is
+    above it goes to the best.
 
     Off-policy: as neural_epsilon_greedy; the paper's oracle is plain regression.
     """
@@ -208,7 +208,9 @@ def _maker(where: str, problem: Problem, training: Training) -> Callable[[int], 
     if not training.per_arm:
         return lambda seed: ActionHeads(problem.context_dim, problem.n_actions, hidden, seed=seed)
     if problem.arm_features is None:
-        raise UserError(f"{where}.per_arm: needs features of the arms; the problem has none", hint="give them, or set per_arm: false")
+        raise UserError(
+            f"{where}.per_arm: needs features of the arms; the problem has none", hint="give them, or set per_arm: false"
+        )
     arms, of_arm, common = problem.arm_features, tuple(training.arm_units or hidden), tuple(training.common_units or hidden)
     if training.network == "common_tower":
         return lambda seed: CommonTower(problem.context_dim, arms, hidden, of_arm, common, seed=seed)

@@ -1,7 +1,7 @@
-"""NeuralLinUCB: LinUCB, exactly solved, on the encoding that a network has learnt (https://arxiv.org/abs/2012.01780, as in TF-Agents).
+"""NeuralLinUCB: LinUCB, exactly solved, on the encoding that a network has learnt (https://arxiv.org/abs/2012.01780).
 
-Three faults of TF-Agents' agent are none here: weights count in the linear phase too, the phase is told by a counter of its own, and
-which phase it is in is part of the state. Imports TensorFlow at the top.
+Three faults of TF-Agents' agent are none here: weights count in the linear phase too, the phase is told by a counter of its own,
+and which phase it is in is part of the state. Imports TensorFlow at the top.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -80,7 +80,7 @@ class EncodedCore(tf.Module):
 
 
 class NeuralLinUCBPolicy(Policy):
-    """Takes argmax of mean + alpha * deviation; until the core has been solved, the network's best action, or any with epsilon."""
+    """Takes argmax of mean + alpha * deviation; until the core has been solved, is epsilon-greedy by the network."""
 
     def __init__(self, network: RewardNetwork, core: EncodedCore, *, alpha: float, epsilon: float) -> None:
         """Hold the network, the core and how much each explores."""
@@ -209,5 +209,7 @@ def _with_encoding(where: str, training: Mapping[str, Any], encoding_dim: int) -
     if not training.get("per_arm"):
         return {**training, "hidden_units": (*training.get("hidden_units", (64, 32)), encoding_dim)}
     if training.get("network", "common_tower") != "common_tower":
-        raise UserError(f"{where}.network: received {training['network']!r}; expected common_tower, which encodes context and arm together")
+        raise UserError(
+            f"{where}.network: received {training['network']!r}; expected common_tower, which encodes context and arm together"
+        )
     return {**training, "common_units": (*(training.get("common_units") or ()), encoding_dim)}

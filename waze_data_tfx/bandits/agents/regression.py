@@ -1,26 +1,14 @@
 """One step of learning rewards from logged decisions: TF-Agents' agent with a loss that keeps every weight.
 
 TF-Agents' `GreedyRewardPredictionAgent` takes the gradient and applies it. Its loss is replaced: 0.19 averages over rows
-whatever their weights sum to, broadcasts weights of [n, 1] to [n, n], and has no targets for actions not taken. Called by the neural
-agents; never chooses an action. Imports TensorFlow and TF-Agents at the top.
+whatever their weights sum to, broadcasts weights of [n, 1] to [n, n], and has no targets for actions not taken. Called by
+`learner`; never chooses an action. Imports TensorFlow and TF-Agents at the top.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import tensorflow as tf
-from gym_notices import notices as gym_notices
-
-from waze_data_tfx.errors import UserError
-
-if not tf.keras.layers.Layer.__module__.startswith("tf_keras"):
-    raise UserError(
-        "tf.keras is Keras 3; TF-Agents needs tf_keras",
-        hint="set TF_USE_LEGACY_KERAS=1 in the environment before TensorFlow is imported",
-    )
-
-gym_notices.notices.clear()  # gym, which TF-Agents imports, prints its end of life at every import
-
 from tf_agents.bandits.agents import greedy_reward_prediction_agent
 from tf_agents.bandits.policies import policy_utilities as utilities
 from tf_agents.networks import network

@@ -1,4 +1,4 @@
-"""Checks of agents' settings: each raises UserError with agent and setting, what came and what is expected. Imports nothing heavy."""
+"""Checks of agents' settings: each raises UserError with agent and setting, what came and what is expected."""
 
 import math
 from collections.abc import Sequence
