@@ -4,6 +4,7 @@
 the two against each other). Neither reads or runs anything.
 """
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from waze_data_tfx.config import view
@@ -29,16 +30,20 @@ def nodes(config: Config) -> tuple[Node, ...]:
     schema_id, gates = preparation.schema_id(config), monitoring.gates(config)
     shared = view.settings(config, view.LABEL)
     bandit = dump(config.bandit)
+    agent = bandit.pop("agent")
     warm = begins_from_accepted(config)
     judged = {"off_policy": bandit.pop("off_policy")}
     return (
         *preparation.nodes(config),
         *([Node(WARM_START, ("ExampleGen",), library=(*RESOLVERS,), resolves_earlier="accepted")] if warm else []),
         Node(
+            "Hyperparameter", settings={"agent": agent, "seed": config.training.seed}, library=(THIS, "components/hyperparameter")
+        ),
+        Node(
             "Trainer",
-            ("Transform", schema_id, "ExampleValidator", *([WARM_START] if warm else []), *gates),
+            ("Transform", schema_id, "Hyperparameter", "ExampleValidator", *([WARM_START] if warm else []), *gates),
             gates=gates,
-            settings={**view.settings(config, view.COMMON), "bandit": bandit, "seed": config.training.seed},
+            settings={**view.settings(config, view.COMMON), "bandit": bandit},
             library=(THIS, "training", "bandits", "features", "usercode.py", *CONFIG),
             data=(config.bandit.arm_features,) if config.bandit.arm_features else (),
         ),
@@ -68,8 +73,14 @@ def nodes(config: Config) -> tuple[Node, ...]:
             ),
         ),
         Node(
+            "PolicyResolver",
+            ("Evaluator",),
+            settings={"serving": bandit["serving"], "off_policy": judged["off_policy"]},
+            library=(THIS, "components/policy_resolver", "evaluation/off_policy", "evaluation/verdict.py"),
+        ),
+        Node(
             "Pusher",
-            ("Trainer", "Evaluator", "InfraValidator", *gates),
+            ("Trainer", "Evaluator", "InfraValidator", "PolicyResolver", *gates),
             gates=gates,
             pushes=True,
             settings={"push": dump(config.push)},
@@ -97,7 +108,9 @@ def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
     from tfx.types import channel, standard_artifacts
 
     from waze_data_tfx.components.evaluator import Evaluator
+    from waze_data_tfx.components.hyperparameter import Hyperparameter
     from waze_data_tfx.components.infra_validator import InfraValidator
+    from waze_data_tfx.components.policy_resolver import PolicyResolver
     from waze_data_tfx.components.pusher import Pusher
     from waze_data_tfx.pipelines.baseline import AcceptedModelStrategy, NewestBlessingStrategy
 
@@ -115,7 +128,10 @@ def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
             ).with_id(WARM_START)
         ]
     begin = accepted[0].outputs["model"] if accepted else None
-    trainer: Any = tfx_components.Trainer(run_fn=RUN_FN, base_model=begin, **prepared.learning(text))
+    assert config.bandit is not None
+    hyperparameter: Any = Hyperparameter(values=json.dumps(config.bandit.hyperparameters(config.training.seed)))
+    chosen = hyperparameter.outputs["hyperparameters"]
+    trainer: Any = tfx_components.Trainer(run_fn=RUN_FN, base_model=begin, hyperparameters=chosen, **prepared.learning(text))
     trainer.add_upstream_node(prepared.validator)
     resolver = Resolver(
         strategy_class=NewestBlessingStrategy,
@@ -126,6 +142,9 @@ def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
     model = trainer.outputs["model"]
     evaluator = Evaluator(examples=examples, model=model, baseline_model=resolver.outputs["model"], config=text)
     infra_validator = InfraValidator(model=model, examples=examples, config=text)
+    policy_resolver: Any = PolicyResolver(
+        evaluation=evaluator.outputs["evaluation"], model_blessing=evaluator.outputs["blessing"], config=text
+    )
     pusher = Pusher(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
@@ -133,4 +152,5 @@ def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
         custom_config={"config": text},
     )
     prepared.gate(config, [trainer, evaluator, pusher])
-    return [*prepared.all, *accepted, trainer, resolver, evaluator, infra_validator, pusher]
+    pusher.add_upstream_node(policy_resolver)
+    return [*prepared.all, *accepted, hyperparameter, trainer, resolver, evaluator, infra_validator, policy_resolver, pusher]

@@ -12,7 +12,7 @@ every action is eligible, and a name that is no action is ignored. All give:
     action          [n] int64; -1 with propensity 0 where nothing is usable and there is no fallback
     propensity      [n] float32: the drawn action's probability
 
-`context` takes serialized tf.Examples, too, and gives `context` [n, context_dim] float32 to the reward models that judge policies.
+`context` takes serialized tf.Examples, too, and gives `context` [n, context_dim] float32 to the models that judge policies.
 
 The draw is a keyed hash of the row's key (and of the draw column), so that a batch can be reproduced: a user who is twice in a
 batch gets the same action twice, unless the draw column differs. Needs TensorFlow to load and nothing of this package. Called by

@@ -84,7 +84,7 @@ def _training(execution: Execution) -> str:
     if "policy_id" in record:
         error = record["eval"]
         against = f"squared error {error['mse']:.4g} on held-out rewards, {error['mse_of_mean']:.4g} by their mean"
-        return Outcome(f"policy {record['policy_id']} of {record['n_train_rows']:,} decisions; {against}")
+        return f"policy {record['policy_id']} of {record['n_train_rows']:,} decisions; {against}"
     n_epochs = len(record["epochs"])
     kept = record.get("kept_epoch", n_epochs)
     epoch = record["epochs"][kept - 1]

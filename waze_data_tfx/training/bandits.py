@@ -38,6 +38,8 @@ STATE_FILE = Path("assets.extra") / "agent.npz"
 def run_fn(fn_args: Any) -> None:
     """Fit on fn_args.train_files, measure on eval_files, export to serving_model_dir, write training.json to model_run_dir.
 
+    The agent, its settings and its seed are those of fn_args.hyperparameters, as component Hyperparameter writes them.
+
     Raises:
         DataError: a split is empty, or the log cannot be learnt from.
         UserError: a setting is wrong.
@@ -55,18 +57,19 @@ def run_fn(fn_args: Any) -> None:
     )
     read_s, started = time.monotonic() - started, time.monotonic()
     problem = problem_of(config.bandit, context_dim)
-    settings = _settings(config, fn_args.hyperparameters)
-    agent = make_agent(config.bandit.agent.name, problem, settings, seed=config.training.seed)
+    chosen = dict(fn_args.hyperparameters["values"])
+    name, seed, settings = chosen["agent"], chosen["seed"], chosen["settings"]
+    agent = make_agent(name, problem, settings, seed=seed)
     begun = _warm_start(agent, fn_args.base_model)
     fitted = agent.fit(train.batches)
     fit_s, started = time.monotonic() - started, time.monotonic()
-    identity = identity_of(agent, settings, config)
+    identity = identity_of(agent, {"name": name, **settings}, config)
     export(agent.policy, problem, identity, columns=_columns(transformed, encode, config), directory=fn_args.serving_model_dir)
     _save_state(agent, fn_args.serving_model_dir)
     seconds = {"read": read_s, "fit": fit_s, "export": time.monotonic() - started}
     record = {
         "policy_id": identity.policy_id,
-        "agent": config.bandit.agent.name,
+        "agent": name,
         "settings": settings,
         "warm_start": begun,
         "fit": dict(fitted),
@@ -85,7 +88,7 @@ def problem_of(bandit: Bandit, context_dim: int) -> Problem:
     return Problem(bandit.actions, context_dim, arms)
 
 
-def identity_of(agent: Agent, settings: Mapping[str, Any], config: Config) -> Identity:
+def identity_of(agent: Agent, described: Mapping[str, Any], config: Config) -> Identity:
     """Return who the policy is: its id follows from what was learnt, so that the same training is the same policy."""
     bandit = config.bandit
     assert bandit is not None
@@ -95,7 +98,7 @@ def identity_of(agent: Agent, settings: Mapping[str, Any], config: Config) -> Id
     return Identity(
         actions=bandit.actions,
         policy_id=f"{config.name}-{digest.hexdigest()}",
-        agent={"name": bandit.agent.name, **settings},
+        agent=described,
         floor=bandit.serving.floor,
         seed=bandit.serving.seed,
         fallback=bandit.serving.fallback_action,
@@ -146,12 +149,6 @@ def measured(agent: Agent, log: Log) -> dict[str, float]:
         "mse_of_mean": float(np.var(reward)),
         "mean_reward": float(reward.mean()),
     }
-
-
-def _settings(config: Config, hyperparameters: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the agent's settings: those of the Hyperparameter component, which the config's are for want of one."""
-    assert config.bandit is not None
-    return dict((hyperparameters or {}).get("values", {}).get("agent", config.bandit.agent.settings()))
 
 
 def _warm_start(agent: Agent, base_model: str | None) -> str | None:
