@@ -38,9 +38,10 @@ FILE = OffPolicy(
             n_rows=80,
             n_groups=60,
             auc=0.7,
+            auc_interval=(0.6, 0.8),
             baseline_auc=None,
             policies=(CANDIDATE, ARM),
-            differences=(Difference("arm:news", Estimate(0.1, (0.0, 0.2), None), None),),
+            differences=(Difference("candidate", "arm:news", Estimate(0.1, (0.0, 0.2), None), None),),
             calibration=(Calibration("news", 30, 80, 82.0, 1.025, (0.9, 1.1), True),),
         ),
     ),
@@ -55,7 +56,7 @@ def test_policies_slices_and_differences_are_found_by_name():
     part = FILE.of("country=CH")
     assert part.policy("arm:news") is ARM
     assert part.policy("baseline") is None
-    assert part.difference("arm:news").reward.interval("bootstrap") == (0.0, 0.2)
+    assert part.difference("candidate", "arm:news").reward.interval("bootstrap") == (0.0, 0.2)
     assert part.policy("candidate").estimates["dr"].interval("bernstein") == (0.0, 1.0)
     assert FILE.of("country=DE") is None
 

@@ -76,14 +76,16 @@ class PolicyResult:
 
 @dataclass(frozen=True)
 class Difference:
-    """The candidate's serving policy minus another one on the same rows, by the gate's estimator.
+    """One of the candidate's two policies minus another policy on the same rows, by the gate's estimator.
 
     Attributes:
+        policy: candidate or candidate_eval.
         other: the other policy's name.
-        reward: candidate's expected reward minus the other's.
-        unsubscribe_rate: candidate's rate minus the other's; None without such a column.
+        reward: its expected reward minus the other's.
+        unsubscribe_rate: its rate minus the other's; None without such a column.
     """
 
+    policy: str
     other: str
     reward: Estimate
     unsubscribe_rate: Estimate | None
@@ -121,11 +123,12 @@ class SliceResult:
         key: the columns and their values, as text.
         n_rows: logged decisions.
         n_groups: hash groups of users with a row, at most 1000: what the bootstrap draws from.
-        auc: area under the ROC curve of the candidate's score of the taken action for `reward > 0`, rows weighted as in ips's
-            logging policy (all 1).
+        auc: area under the ROC curve of the candidate's score of the logged action for `reward > 0`; None without rows of both
+            kinds.
+        auc_interval: Hanley and McNeil's, at the file's confidence.
         baseline_auc: the same of the baseline.
         policies: candidate first.
-        differences: candidate minus baseline, logging, best_arm, candidate_eval and every arm, where they exist.
+        differences: candidate and candidate_eval minus baseline, logging, best_arm and every arm, and minus each other.
         calibration: one entry per action.
     """
 
@@ -134,6 +137,7 @@ class SliceResult:
     n_rows: int
     n_groups: int
     auc: float | None
+    auc_interval: Range | None
     baseline_auc: float | None
     policies: tuple[PolicyResult, ...]
     differences: tuple[Difference, ...]
@@ -143,9 +147,9 @@ class SliceResult:
         """Return a policy by its name; None if it was not evaluated."""
         return next((p for p in self.policies if p.name == name), None)
 
-    def difference(self, other: str) -> Difference | None:
-        """Return the candidate's difference to another policy; None if there is none."""
-        return next((d for d in self.differences if d.other == other), None)
+    def difference(self, policy: str, other: str) -> Difference | None:
+        """Return how a policy of the candidate differs from another policy; None if that was not estimated."""
+        return next((d for d in self.differences if (d.policy, d.other) == (policy, other)), None)
 
 
 @dataclass(frozen=True)
@@ -198,10 +202,11 @@ def _slice(values: dict[str, Any]) -> SliceResult:
         for p in values.pop("policies")
     )
     differences = tuple(
-        Difference(d["other"], _estimate(d["reward"]), _optional_estimate(d["unsubscribe_rate"]))
+        Difference(d["policy"], d["other"], _estimate(d["reward"]), _optional_estimate(d["unsubscribe_rate"]))
         for d in values.pop("differences")
     )
     calibration = tuple(Calibration(**dict(c, interval=_range(c["interval"]))) for c in values.pop("calibration"))
+    values["auc_interval"] = _range(values["auc_interval"])
     return SliceResult(policies=policies, differences=differences, calibration=calibration, **values)
 
 
