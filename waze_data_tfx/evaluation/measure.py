@@ -40,7 +40,7 @@ from .verdict import N_NOT_FINITE, OVERALL, SliceKey
 BATCH_SIZE = 1024
 BASELINE_FAILED = "baseline failed: "
 _ROWS = "rows"
-_DTYPES = {"float": tf.float32, "int": tf.int64, "string": tf.string}
+DTYPES = {"float": tf.float32, "int": tf.int64, "string": tf.string}
 
 
 class SignatureUnfit(RunFailed):
@@ -134,6 +134,20 @@ def measure(
     pipeline = make_pipeline()
     _build(pipeline, config, models, tfma_config, file_patterns, directory)
     write_config(tfma_config, models, directory)
+    result = run(pipeline)
+    metrics = {name: results.load(directory, model_name=name) for name in models.by_name()}
+    for name, found in metrics.items():
+        counters = result.metrics().query(beam.metrics.MetricsFilter().with_name(_not_finite(name)))["counters"]
+        found.setdefault(OVERALL, {})[N_NOT_FINITE] = float(sum(c.result for c in counters))
+    return metrics
+
+
+def run(pipeline: beam.Pipeline) -> Any:
+    """Run a pipeline that asks models and return Beam's result.
+
+    Raises:
+        BaselineFailed: the baseline, not the candidate, failed on some row.
+    """
     try:
         result = pipeline.run()
         result.wait_until_finish()
@@ -142,11 +156,7 @@ def measure(
             line = str(error).partition(BASELINE_FAILED)[2].strip().splitlines()[0]
             raise BaselineFailed(line) from error
         raise
-    metrics = {name: results.load(directory, model_name=name) for name in models.by_name()}
-    for name, found in metrics.items():
-        counters = result.metrics().query(beam.metrics.MetricsFilter().with_name(_not_finite(name)))["counters"]
-        found.setdefault(OVERALL, {})[N_NOT_FINITE] = float(sum(c.result for c in counters))
-    return metrics
+    return result
 
 
 def _build(
@@ -264,7 +274,7 @@ class _ExtractFn(beam.DoFn):
         self._output = output_name(self._config.task)
         weight = [self._config.weight] if self._config.weight else []
         columns = {self._config.label, *weight, *(c for s in self._slices for c in s)}
-        self._features = {c: tf.io.VarLenFeature(_DTYPES[self._types[c]]) for c in columns}
+        self._features = {c: tf.io.VarLenFeature(DTYPES[self._types[c]]) for c in columns}
 
     def process(self, serialized: list[bytes]) -> Iterator[Any]:
         parsed = tf.io.parse_example(tf.constant(serialized, tf.string), self._features)

@@ -9,13 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from waze_data_tfx.bandits.estimators.sums import group_of
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import DataError, did_you_mean
 
 from .settings import N_GROUPS
-
-_SALT = [0x77617A65, 0x6F706500]
-"""Of the hash that makes groups, so that they are independent of the split, which hashes the same key."""
 
 
 class Decisions(NamedTuple):
@@ -79,7 +77,7 @@ class Reader:
             propensity=parsed[self._columns.propensity].numpy().astype(float),
             reward=parsed[self._label].numpy().astype(float),
             eligible=self._eligible(parsed[self._columns.eligible]),
-            group=tf.strings.to_hash_bucket_strong(text, N_GROUPS, _SALT).numpy(),
+            group=group_of(text.numpy(), n_groups=N_GROUPS),
             unsubscribed=unsubscribed,
         )
         self._check(decisions, names, text.numpy())
