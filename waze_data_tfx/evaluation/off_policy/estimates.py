@@ -1,7 +1,7 @@
 """From the sums of a slice to its result: every policy by every estimator, and the candidate's differences to the others.
 
-Called by `metrics` when a slice's rows are all added up. The best single arm is chosen fold by fold of users on the other folds, by
-the gate's estimator, so that its value does not profit from the choice. Imports nothing heavy.
+Called by `metrics` when a slice's rows are all added up. The best single arm is chosen fold by fold of users on the other folds,
+by the gate's estimator, so that its value does not profit from the choice. Imports nothing heavy.
 """
 
 from collections.abc import Mapping

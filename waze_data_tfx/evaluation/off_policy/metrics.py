@@ -11,6 +11,7 @@ Called by `measure` and by TFMA. Imports Beam and TFMA at the top. Never reads a
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -36,8 +37,8 @@ PENDING_ROWS = 4096
 class OffPolicyMetric(metric_types.Metric):
     """One number of one policy: an estimator's value, a bound of its interval, or a diagnostic.
 
-    Names: those of METRICS_BY_TASK["bandit"] and example_count; `NAME_bootstrap_lower`, `_bootstrap_upper`, `_bernstein_lower` and
-    `_bernstein_upper` for the bounds of an estimate's intervals; max_weight, mean_weight, clipped_share and support.
+    Names: those of METRICS_BY_TASK["bandit"] and example_count; `NAME_bootstrap_lower`, `_bootstrap_upper`, `_bernstein_lower`
+    and `_bernstein_upper` for the bounds of an estimate's intervals; max_weight, mean_weight, clipped_share and support.
     """
 
     def __init__(self, name: str, settings: dict[str, Any]) -> None:
@@ -128,37 +129,45 @@ class EvidenceFn(beam.CombineFn):
         """Hold the settings."""
         self._settings = settings
 
-    def create_accumulator(self) -> tuple[Evidence, list[Rows]]:
+    def create_accumulator(self) -> "_Collected":
         """Return no evidence and no pending rows."""
-        return Evidence(self._settings), []
+        return _Collected(Evidence(self._settings), [])
 
-    def add_input(self, accumulator: tuple[Evidence, list[Rows]], rows: Rows) -> tuple[Evidence, list[Rows]]:
+    def add_input(self, accumulator: "_Collected", rows: Rows) -> "_Collected":
         """Add the rows of one extract."""
-        evidence, pending = accumulator
-        pending.append(rows)
-        if len(rows) >= PENDING_ROWS or len(pending) >= PENDING_ROWS:
-            _flush(accumulator)
+        accumulator.pending.append(rows)
+        accumulator.n_pending += len(rows)
+        if accumulator.n_pending >= PENDING_ROWS:
+            accumulator.flush()
         return accumulator
 
-    def merge_accumulators(self, accumulators: Iterable[tuple[Evidence, list[Rows]]]) -> tuple[Evidence, list[Rows]]:
+    def merge_accumulators(self, accumulators: "Iterable[_Collected]") -> "_Collected":
         """Add the parts up."""
-        made = Evidence(self._settings)
+        made = self.create_accumulator()
         for part in accumulators:
-            made.merge(_flush(part))
-        return made, []
+            made.evidence.merge(part.flush())
+        return made
 
-    def compact(self, accumulator: tuple[Evidence, list[Rows]]) -> tuple[Evidence, list[Rows]]:
+    def compact(self, accumulator: "_Collected") -> "_Collected":
         """Add up what is pending before it travels."""
-        return _flush(accumulator), []
+        accumulator.flush()
+        return accumulator
 
-    def extract_output(self, accumulator: tuple[Evidence, list[Rows]]) -> dict[metric_types.MetricKey, SliceResult]:
+    def extract_output(self, accumulator: "_Collected") -> dict[metric_types.MetricKey, SliceResult]:
         """Return the slice's result, without the slice's name."""
-        return {RESULT_KEY: estimates.slice_result(_flush(accumulator))}
+        return {RESULT_KEY: estimates.slice_result(accumulator.flush())}
 
 
-def _flush(accumulator: tuple[Evidence, list[Rows]]) -> Evidence:
-    evidence, pending = accumulator
-    if pending:
-        evidence.add(Rows.concatenate(pending))
-        pending.clear()
-    return evidence
+@dataclass
+class _Collected:
+    """Evidence and the rows that wait to be added to it."""
+
+    evidence: Evidence
+    pending: list[Rows]
+    n_pending: int = 0
+
+    def flush(self) -> Evidence:
+        if self.pending:
+            self.evidence.add(Rows.concatenate(self.pending))
+            self.pending, self.n_pending = [], 0
+        return self.evidence
