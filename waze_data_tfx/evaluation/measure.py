@@ -38,9 +38,9 @@ from .spec import BASELINE, CANDIDATE, SIGNATURE, eval_config, output_name, slic
 from .verdict import N_NOT_FINITE, OVERALL, SliceKey
 
 BATCH_SIZE = 1024
-_BASELINE_FAILED = "baseline failed: "
+BASELINE_FAILED = "baseline failed: "
 _ROWS = "rows"
-_DTYPES = {"float": tf.float32, "int": tf.int64, "string": tf.string}
+DTYPES = {"float": tf.float32, "int": tf.int64, "string": tf.string}
 
 
 class SignatureUnfit(RunFailed):
@@ -69,18 +69,34 @@ def predict(model_path: str, serialized: Sequence[bytes], output: str) -> np.nda
     Raises:
         SignatureUnfit: the model has no such signature or output, or it fails on these rows.
     """
+    return ask(model_path, serialized, [output])[output]
+
+
+def ask(
+    model_path: str, serialized: Sequence[bytes], outputs: Sequence[str], signature: str = SIGNATURE
+) -> dict[str, np.ndarray]:
+    """Return outputs of a signature for serialized tf.Examples, each [n, ...].
+
+    Raises:
+        SignatureUnfit: the model has no such signature or output, or it fails on these rows.
+    """
     try:
-        outputs = _load(model_path)(tf.constant(list(serialized), tf.string))
+        received = _load(model_path, signature)(tf.constant(list(serialized), tf.string))
     except (tf.errors.OpError, TypeError, ValueError, OSError) as error:
-        raise SignatureUnfit(f"{model_path}: {SIGNATURE} failed on {len(serialized)} evaluation rows: {_cause(error)}") from error
-    if output not in outputs:
-        raise SignatureUnfit(f"{model_path}: {SIGNATURE}: {unknown_name('output', output, outputs)}")
-    values = outputs[output].numpy()
-    if values.shape[:1] != (len(serialized),):
-        raise SignatureUnfit(
-            f"{model_path}: {SIGNATURE}: {output}: expected {len(serialized)} rows; received shape {values.shape}"
-        )
-    return np.asarray(values)
+        raise SignatureUnfit(f"{model_path}: {signature} failed on {len(serialized)} evaluation rows: {_cause(error)}") from error
+    values = {}
+    for output in outputs:
+        if output not in received:
+            raise SignatureUnfit(f"{model_path}: {signature}: {unknown_name('output', output, received)}")
+        values[output] = np.asarray(received[output].numpy())
+        if (shape := values[output].shape)[:1] != (len(serialized),):
+            raise SignatureUnfit(f"{model_path}: {signature}: {output}: expected {len(serialized)} rows; received shape {shape}")
+    return values
+
+
+def signatures(model_path: str) -> list[str]:
+    """Return the names of the model's signatures."""
+    return sorted(_saved_model(model_path).signatures)
 
 
 def arguments(model_path: str) -> list[str]:
@@ -117,20 +133,30 @@ def measure(
     config_util.verify_eval_config(tfma_config)
     pipeline = make_pipeline()
     _build(pipeline, config, models, tfma_config, file_patterns, directory)
-    _write_config(tfma_config, models, directory)
-    try:
-        result = pipeline.run()
-        result.wait_until_finish()
-    except (SignatureUnfit, RuntimeError) as error:  # in this process the DoFn's own, from a remote worker its text
-        if _BASELINE_FAILED in str(error):
-            line = str(error).partition(_BASELINE_FAILED)[2].strip().splitlines()[0]
-            raise BaselineFailed(line) from error
-        raise
+    write_config(tfma_config, models, directory)
+    result = run(pipeline)
     metrics = {name: results.load(directory, model_name=name) for name in models.by_name()}
     for name, found in metrics.items():
         counters = result.metrics().query(beam.metrics.MetricsFilter().with_name(_not_finite(name)))["counters"]
         found.setdefault(OVERALL, {})[N_NOT_FINITE] = float(sum(c.result for c in counters))
     return metrics
+
+
+def run(pipeline: beam.Pipeline) -> Any:
+    """Run a pipeline that asks models and return Beam's result.
+
+    Raises:
+        BaselineFailed: the baseline, not the candidate, failed on some row.
+    """
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except (SignatureUnfit, RuntimeError) as error:  # in this process the DoFn's own, from a remote worker its text
+        if BASELINE_FAILED in str(error):
+            line = str(error).partition(BASELINE_FAILED)[2].strip().splitlines()[0]
+            raise BaselineFailed(line) from error
+        raise
+    return result
 
 
 def _build(
@@ -148,7 +174,7 @@ def _build(
     extracted = (
         pipeline
         | "Files" >> beam.Create(sorted(file_patterns), reshuffle=False)
-        | "Read" >> beam.FlatMap(_read_batches)
+        | "Read" >> beam.FlatMap(read_batches)
         | "Extract" >> beam.ParDo(_ExtractFn(config.model_dump_json(by_alias=True), models)).with_outputs(_ROWS, main="extracts")
     )
     _ = (
@@ -159,29 +185,29 @@ def _build(
     _ = (
         extracted["extracts"]
         | "Preprocess" >> beam.ParDo(tfma_evaluator._PreprocessorDoFn(computations.non_derived_computations))
-        | "Slice" >> beam.FlatMap(_by_slice)
+        | "Slice" >> beam.FlatMap(by_slice)
         | "Combine" >> beam.CombinePerKey(tfma_evaluator._ComputationsCombineFn(computations.non_derived_computations))
         | "Derive" >> tfma_evaluator._AddDerivedCrossSliceAndDiffMetrics(computations.derived_computations, [], [], baseline)
         | "Public" >> beam.MapTuple(tfma_evaluator._remove_private_metrics)
         | "All" >> beam.combiners.ToList()
-        | "Write" >> beam.Map(_write, directory)
+        | "Write" >> beam.Map(write_slices, directory)
     )
 
 
-def _write_config(tfma_config: config_pb2.EvalConfig, models: Models, directory: str) -> None:
+def write_config(tfma_config: config_pb2.EvalConfig, models: Models, directory: str) -> None:
     """Write eval_config.json as TFMA does: its loaders want it beside the metrics."""
     run = config_pb2.EvalRun(eval_config=tfma_config, version=VERSION, model_locations=models.by_name())
     with tf.io.gfile.GFile(os.path.join(directory, "eval_config.json"), "w") as file:
         file.write(json_format.MessageToJson(run))
 
 
-def _by_slice(extracts: dict[str, Any]) -> Iterator[tuple[tuple, dict[str, Any]]]:
+def by_slice(extracts: dict[str, Any]) -> Iterator[tuple[tuple, dict[str, Any]]]:
     """Yield the row once for each of its slices."""
     inputs = {k: v for k, v in extracts.items() if k != constants.SLICE_KEY_TYPES_KEY}
     return ((key, inputs) for key in extracts[constants.SLICE_KEY_TYPES_KEY])
 
 
-def _write(sliced: list[Any], directory: str) -> None:
+def write_slices(sliced: list[Any], directory: str) -> None:
     """Write the metrics of every slice as TFMA does, into the one file that its loaders expect."""
     path = os.path.join(directory, f"{constants.METRICS_KEY}-00000-of-00001.tfrecord")
     with tf.io.TFRecordWriter(path) as writer:
@@ -199,7 +225,8 @@ def _not_finite(model_name: str) -> str:
     return f"{N_NOT_FINITE}_{model_name or CANDIDATE}"
 
 
-def _read_batches(pattern: str) -> Iterator[list[bytes]]:
+def read_batches(pattern: str) -> Iterator[list[bytes]]:
+    """Yield the records of the files in batches of BATCH_SIZE."""
     found = itertools.chain.from_iterable(_records(file) for file in sorted(tf.io.gfile.glob(pattern)))
     while batch := list(itertools.islice(found, BATCH_SIZE)):
         yield batch
@@ -216,15 +243,15 @@ def _saved_model(model_path: str) -> Any:
     return tf.saved_model.load(model_path)
 
 
-def _load(model_path: str) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-    """Return the model's `serving_default` as a function of the one tensor of serialized examples."""
+def _load(model_path: str, name: str) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """Return a signature of the model as a function of the one tensor of serialized examples."""
     model = _saved_model(model_path)
-    if SIGNATURE not in model.signatures:
-        raise SignatureUnfit(f"{model_path}: {unknown_name('signature', SIGNATURE, model.signatures)}")
-    signature = model.signatures[SIGNATURE]
+    if name not in model.signatures:
+        raise SignatureUnfit(f"{model_path}: {unknown_name('signature', name, model.signatures)}")
+    signature = model.signatures[name]
     names = list(signature.structured_input_signature[1])
     if len(names) != 1:
-        raise SignatureUnfit(f"{model_path}: {SIGNATURE}: expected one input of serialized examples; received {', '.join(names)}")
+        raise SignatureUnfit(f"{model_path}: {name}: expected one input of serialized examples; received {', '.join(names)}")
 
     def call(serialized: tf.Tensor, _model: Any = model) -> dict[str, tf.Tensor]:
         return signature(**{names[0]: serialized})
@@ -247,13 +274,13 @@ class _ExtractFn(beam.DoFn):
         self._output = output_name(self._config.task)
         weight = [self._config.weight] if self._config.weight else []
         columns = {self._config.label, *weight, *(c for s in self._slices for c in s)}
-        self._features = {c: tf.io.VarLenFeature(_DTYPES[self._types[c]]) for c in columns}
+        self._features = {c: tf.io.VarLenFeature(DTYPES[self._types[c]]) for c in columns}
 
     def process(self, serialized: list[bytes]) -> Iterator[Any]:
         parsed = tf.io.parse_example(tf.constant(serialized, tf.string), self._features)
         n_rows, config = len(serialized), self._config
         several = config.task == "multilabel_classification"
-        columns = {name: _column(parsed[name], n_rows) for name in self._features if not (several and name == config.label)}
+        columns = {name: column_values(parsed[name], n_rows) for name in self._features if not (several and name == config.label)}
         labels = _vectors(parsed[config.label], n_rows) if several else columns[config.label]
         weights = columns[config.weight] if config.weight else None
         keys = self._slice_keys(columns, n_rows)
@@ -273,7 +300,7 @@ class _ExtractFn(beam.DoFn):
         try:
             values = predict(path, serialized, self._output).reshape(len(serialized), -1)
         except SignatureUnfit as error:
-            raise SignatureUnfit(f"{_BASELINE_FAILED if name == BASELINE else ''}{error.message}") from error
+            raise SignatureUnfit(f"{BASELINE_FAILED if name == BASELINE else ''}{error.message}") from error
         self._not_finite[name].inc(int((~np.isfinite(values)).any(axis=1).sum()))
         return values
 
@@ -293,7 +320,7 @@ class _ExtractFn(beam.DoFn):
         return keys
 
 
-def _column(sparse: tf.SparseTensor, n_rows: int) -> list[Any]:
+def column_values(sparse: tf.SparseTensor, n_rows: int) -> list[Any]:
     """Return one plain value per row, None where it is missing."""
     values: list[Any] = [None] * n_rows
     for row, value in zip(sparse.indices.numpy()[:, 0].tolist(), sparse.values.numpy().tolist(), strict=True):

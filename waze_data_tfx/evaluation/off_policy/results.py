@@ -42,7 +42,7 @@ class PolicyResult:
     Attributes:
         kind: candidate: its serving policy, which explores; candidate_eval: its eval policy, which does not; baseline: the
             serving policy in production; logging: what wrote the log (every estimator is then its mean reward, but `dm`); arm:
-            always one action (a greedy policy takes another where it is not eligible); best_arm: the single arm that is best on
+            always one action (any eligible one where it is not); best_arm: the single arm that is best on
             the other folds of the users, fold by fold, so that its value does not profit from the choice.
         action: of an arm its name; of best_arm the name of the arm that is best on all rows; else "".
         is_best: whether this arm is the one that best_arm names.

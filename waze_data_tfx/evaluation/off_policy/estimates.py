@@ -1,0 +1,193 @@
+"""From the sums of a slice to its result: every policy by every estimator, and the candidate's differences to the others.
+
+Called by `metrics` when a slice's rows are all added up. The best single arm is chosen fold by fold of users on the other folds,
+by the gate's estimator, so that its value does not profit from the choice. Imports nothing heavy.
+"""
+
+from collections.abc import Mapping
+from functools import reduce
+from statistics import NormalDist
+
+import numpy as np
+
+from waze_data_tfx.bandits.estimators import intervals
+from waze_data_tfx.bandits.estimators.plan import Plan
+from waze_data_tfx.bandits.estimators.quantities import Quantity
+from waze_data_tfx.bandits.estimators.sums import Sums
+from waze_data_tfx.bandits.estimators.terms import ESTIMATORS
+from waze_data_tfx.errors import DataError
+from waze_data_tfx.evaluation.spec import BASELINE, CANDIDATE
+
+from . import calibration
+from .evidence import LOST, REWARD, SAVED, Evidence, arm
+from .results import Difference, Estimate, Kind, PolicyResult, Range, SliceResult
+from .settings import Settings
+
+BEST_ARM: Kind = "best_arm"
+LOGGING: Kind = "logging"
+
+
+def slice_result(evidence: Evidence) -> SliceResult:
+    """Return everything that is estimated of the slice, without the slice's name.
+
+    Raises:
+        DataError: there are no rows.
+    """
+    if evidence.plan is None:
+        raise DataError("off-policy evaluation: no rows; expected at least one")
+    return _Estimator(evidence, evidence.plan).result()
+
+
+class _Estimator:
+    """Estimates of one slice."""
+
+    def __init__(self, evidence: Evidence, plan: Plan) -> None:
+        self._settings, self._ranks = evidence.settings, evidence.ranks
+        best, chosen = _best_arms(plan, evidence.folds, self._settings)
+        self._best = best
+        self._sums = _joined(evidence.folds, chosen)
+        self._plan = Plan(plan.outcomes, {**plan.policies, BEST_ARM: plan.policies[arm(0)]}, plan.modelled)
+        self._bounds = dict.fromkeys(self._sums.names, (0.0, 0.0)) | dict(self._plan.bounds(self._sums))
+        self._bootstrap = intervals.Bootstrap(self._sums, self._settings.n_bootstrap)
+
+    def result(self) -> SliceResult:
+        settings, sums = self._settings, self._sums
+        ranks, baseline = self._ranks.get(CANDIDATE), self._ranks.get(BASELINE)
+        z = NormalDist().inv_cdf(1 - (1 - settings.confidence) / (2 * len(settings.actions)))
+        return SliceResult(
+            slice="",
+            key={},
+            n_rows=sums.n_rows,
+            n_groups=sums.n_groups,
+            auc=ranks.area() if ranks else None,
+            auc_interval=ranks.interval(settings.confidence) if ranks else None,
+            baseline_auc=baseline.area() if baseline else None,
+            policies=tuple(self._policies()),
+            differences=tuple(self._differences()),
+            calibration=calibration.table(sums, settings.actions, z=z),
+        )
+
+    def _policies(self) -> list[PolicyResult]:
+        saved = [self._policy(p, p, "", self._shares(p)) for p in SAVED if p in self._plan.policies]
+        arms = [
+            self._policy(arm(k), "arm", name, {a: float(a == name) for a in self._settings.actions})
+            for k, name in enumerate(self._settings.actions)
+        ]
+        best = self._settings.actions[self._best]
+        return [*saved, self._logging(), *arms, self._policy(BEST_ARM, BEST_ARM, best, arms[self._best].arm_shares)]
+
+    def _policy(self, name: str, kind: Kind, action: str, shares: Mapping[str, float]) -> PolicyResult:
+        sums, weight = self._sums, f"{name}.weight"
+        squares, clip = sums.squares(weight), self._plan.policies[name].clip[0]
+        logged = {a for k, a in enumerate(self._settings.actions) if sums.total(f"taken.{k}") > 0}
+        return PolicyResult(
+            kind=kind,
+            action=action,
+            is_best=kind == "arm" and action == self._settings.actions[self._best],
+            estimates={e: self._estimate(self._value(name, e, REWARD)) for e in ESTIMATORS},
+            unsubscribe_rate=self._lost(name),
+            effective_sample_size=sums.total(weight) ** 2 / squares if squares else 0.0,
+            mean_weight=sums.total(weight) / sums.n_rows,
+            max_weight=sums.range_of(weight)[1],
+            clipped_share=sums.total(f"{name}.clipped@{clip:g}") / sums.n_rows,
+            support=sum(share for a, share in shares.items() if a in logged),
+            arm_shares=shares,
+        )
+
+    def _logging(self) -> PolicyResult:
+        n = self._sums.n_rows
+        reward = self._estimate(self._plan.logged(REWARD))
+        shares = {a: self._sums.total(f"taken.{k}") / n for k, a in enumerate(self._settings.actions)}
+        return PolicyResult(
+            LOGGING, "", False, dict.fromkeys(ESTIMATORS, reward), self._lost(LOGGING), float(n), 1.0, 1.0, 0.0, 1.0, shares
+        )
+
+    def _differences(self) -> list[Difference]:
+        settings, estimator = self._settings, self._settings.estimator
+        others = [p for p in SAVED if p in self._plan.policies] + [LOGGING, BEST_ARM]
+        names = {name: name for name in others} | {arm(k): f"arm:{a}" for k, a in enumerate(settings.actions)}
+        found = []
+        for policy in (p for p in ("candidate", "candidate_eval") if p in self._plan.policies):
+            for other, shown in names.items():
+                if other == policy:
+                    continue
+                reward = self._estimate(self._value(policy, estimator, REWARD) - self._value(other, estimator, REWARD))
+                lost = None
+                if LOST in self._plan.outcomes:
+                    lost = self._estimate(self._value(policy, estimator, LOST) - self._value(other, estimator, LOST))
+                found.append(Difference(policy, shown, reward, lost))
+        return found
+
+    def _value(self, policy: str, estimator: str, outcome: str) -> Quantity:
+        return self._plan.logged(outcome) if policy == LOGGING else self._plan.value(policy, estimator, outcome=outcome)
+
+    def _lost(self, policy: str) -> Estimate | None:
+        if LOST not in self._plan.outcomes:
+            return None
+        return self._estimate(self._value(policy, self._settings.estimator, LOST))
+
+    def _shares(self, policy: str) -> dict[str, float]:
+        n = self._sums.n_rows
+        return {a: self._sums.total(f"{policy}.share.{k}") / n for k, a in enumerate(self._settings.actions)}
+
+    def _estimate(self, quantity: Quantity) -> Estimate:
+        """Return the value and its intervals; what the rows leave undefined is None, and the gate says so."""
+        confidence = self._settings.confidence
+        try:
+            value = quantity.value(self._sums)
+        except DataError:  # no row of the policy's actions: its weights are all 0
+            return Estimate(None)
+        return Estimate(value, self._bootstrapped(quantity), self._bernstein(quantity, confidence))
+
+    def _bootstrapped(self, quantity: Quantity) -> Range | None:
+        try:
+            found = self._bootstrap.interval(quantity, confidence=self._settings.confidence)
+        except DataError:  # one group of users, one value in all rows, or a resample without overlap
+            return None
+        return found.lower, found.upper
+
+    def _bernstein(self, quantity: Quantity, confidence: float) -> Range | None:
+        try:
+            found = intervals.bernstein(self._sums, quantity, self._bounds, confidence=confidence)
+        except DataError:  # a single row
+            return None
+        return found.lower, found.upper
+
+
+def _best_arms(plan: Plan, folds: Mapping[int, Sums], settings: Settings) -> tuple[int, dict[int, int]]:
+    """Return the arm that is best on all rows, and for every fold the one that is best on the other folds."""
+    values = [plan.value(arm(k), settings.estimator) for k in range(len(settings.actions))]
+
+    def best(parts: list[Sums]) -> int:
+        return int(np.argmax([_or_worst(v, parts) for v in values]))
+
+    overall = best(list(folds.values()))
+    others = {f: [s for g, s in folds.items() if g != f] for f in folds}
+    return overall, {f: best(parts) if parts else overall for f, parts in others.items()}
+
+
+def _or_worst(quantity: Quantity, parts: list[Sums]) -> float:
+    try:
+        return quantity.value(reduce(lambda a, b: a + b, parts))
+    except DataError:  # an arm that is not in these rows cannot be told to be the best
+        return -np.inf
+
+
+def _joined(folds: Mapping[int, Sums], chosen: Mapping[int, int]) -> Sums:
+    """Return the sums of all folds, and in them the columns of the best arm: in each fold those of the arm chosen for it."""
+    names = next(iter(folds.values())).names
+    parts = [name.removeprefix(arm(0)) for name in names if name.startswith(f"{arm(0)}.")]
+    found = []
+    for fold, sums in sorted(folds.items()):
+        columns = [*range(len(names)), *(sums.index(f"{arm(chosen[fold])}{part}") for part in parts)]
+        found.append(
+            (sums.groups[:, columns], sums.products[np.ix_(columns, columns)], sums.lowest[columns], sums.highest[columns])
+        )
+    groups, products, lowest, highest = zip(*found, strict=True)
+    return Sums(
+        (*names, *(f"{BEST_ARM}{part}" for part in parts)),
+        np.concatenate(groups),
+        np.sum(products, axis=0),
+        np.min(lowest, axis=0),
+        np.max(highest, axis=0),
+    )

@@ -1,0 +1,107 @@
+"""The additive sums behind a slice's result, of all policies at once.
+
+`bandits.estimators` does the arithmetic; what is known here is which policies there are, and that sums are kept per fold of users,
+so that the best single arm of a fold can be chosen on the others. Called by `metrics`; read by `estimates`. Imports nothing heavy.
+"""
+
+import math
+
+import numpy as np
+
+from waze_data_tfx.bandits.estimators.plan import Grid, Plan
+from waze_data_tfx.bandits.estimators.rounds import Rounds, single_arm
+from waze_data_tfx.bandits.estimators.sums import Sums
+
+from . import calibration
+from .auc import Ranks
+from .results import Kind
+from .rows import Rows
+from .settings import N_GROUPS, Settings
+
+REWARD, LOST = "reward", "unsubscribed"
+SAVED: tuple[Kind, ...] = ("candidate", "candidate_eval", "baseline")
+
+
+class Evidence:
+    """Sums of a slice's rows; merging two is adding them.
+
+    Attributes:
+        settings: of the evaluation.
+        plan: which columns are summed; None before the first row.
+        folds: sums by fold of users; the groups of one fold are no others'.
+        ranks: counts of the scores of the actions taken, by model name.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Hold no rows."""
+        self.settings = settings
+        self.plan: Plan | None = None
+        self.folds: dict[int, Sums] = {}
+        self.ranks: dict[str, Ranks] = {}
+
+    def add(self, rows: Rows) -> None:
+        """Add rows; their saved policies are the same every time.
+
+        Raises:
+            DataError: a row cannot be used.
+        """
+        n_folds, n_actions = self.settings.n_folds, len(self.settings.actions)
+        self.plan = self.plan or _plan(self.settings, rows)
+        columns = _columns(self.plan, rows)
+        names = (*self.plan.names, *share_names(self.plan, n_actions), *calibration.names(n_actions))
+        folds = rows.group % n_folds
+        for fold in np.unique(folds).tolist():
+            mine = folds == fold
+            sums = Sums.of(
+                {name: columns[name][mine] for name in names}, rows.group[mine] // n_folds, n_groups=-(-N_GROUPS // n_folds)
+            )
+            self._add_sums(fold, sums)
+        for model, scores in rows.scores.items():
+            self._add_ranks(model, Ranks.of(scores, rows.reward > 0))
+
+    def merge(self, other: "Evidence") -> None:
+        """Add another part of the rows."""
+        self.plan = self.plan or other.plan
+        for fold, sums in other.folds.items():
+            self._add_sums(fold, sums)
+        for model, ranks in other.ranks.items():
+            self._add_ranks(model, ranks)
+
+    def _add_sums(self, fold: int, sums: Sums) -> None:
+        self.folds[fold] = self.folds[fold] + sums if fold in self.folds else sums
+
+    def _add_ranks(self, model: str, ranks: Ranks) -> None:
+        self.ranks[model] = self.ranks[model] + ranks if model in self.ranks else ranks
+
+
+def arm(number: int) -> str:
+    """Return what the policy that always takes one action is called in the sums."""
+    return f"arm{number}"
+
+
+def share_names(plan: Plan, n_actions: int) -> list[str]:
+    """Return the columns of the saved policies' probabilities."""
+    return [f"{policy}.share.{k}" for policy in plan.policies if policy in SAVED for k in range(n_actions)]
+
+
+def _plan(settings: Settings, rows: Rows) -> Plan:
+    grid = Grid(clip=(settings.max_weight or math.inf,))
+    outcomes = {REWARD: settings.rewards} | ({} if rows.unsubscribed is None else {LOST: (0.0, 1.0)})
+    policies = [*(p for p in SAVED if p in rows.probabilities), *(arm(k) for k in range(len(settings.actions)))]
+    return Plan(outcomes, dict.fromkeys(policies, grid), modelled=tuple(outcomes))
+
+
+def _columns(plan: Plan, rows: Rows) -> dict[str, np.ndarray]:
+    """Return all columns of all policies and outcomes, each [n]."""
+    columns = calibration.columns(rows)
+    for policy in plan.policies:
+        if policy in rows.probabilities:
+            probabilities = rows.probabilities[policy]
+            columns |= {f"{policy}.share.{k}": probabilities[:, k] for k in range(probabilities.shape[1])}
+        else:
+            probabilities = single_arm(rows.eligible, int(policy.removeprefix(arm(0)[:-1])))
+        rounds = Rounds(rows.action, rows.reward, rows.propensity, probabilities, rows.eligible, rows.q_hat)
+        columns |= plan.columns(policy, REWARD, rounds)
+        if rows.unsubscribed is not None:
+            columns |= plan.columns(policy, LOST, rounds.with_outcome(rows.unsubscribed, rows.q_unsubscribed))
+    return columns
