@@ -43,9 +43,11 @@ def nodes(config: Config) -> tuple[Node, ...]:
                 "columns": columns,
                 "label_empty": config.label_empty,
                 **shared,
+                **({"rewards": config.bandit.rewards, **log_settings(config)} if config.bandit else {}),
             },
             library=(
                 THIS,
+                *(("bandits/log_checks.py", "bandits/log_findings.py", "config/bandit.py") if config.bandit else ()),
                 "components/query_example_gen",
                 "data",
                 "config/split.py",

@@ -1,8 +1,8 @@
-"""Whether a key is in two splits: its fingerprints, written while the rows are read and compared when all have been.
+"""Whether a key is in two splits, or in two rows: fingerprints, written as the rows are read, compared when all have been.
 
-Called by ExampleGen: a `KeyFile` per part of the rows, `check` at the end. Memory stays bounded: a part holds the keys of about
-MAX_KEYS rows before it writes a run of sorted, unique keys, and DuckDB merges the runs out of core. A row with a null in its key
-has no key, as in SQL. Never changes a row. Imports pyarrow and duckdb inside functions.
+Called by ExampleGen: a `KeyFile` per part of the rows, `check` or `repeated` at the end. Memory stays bounded: a part holds the
+keys of about MAX_KEYS rows before it writes a run of sorted, unique keys, and DuckDB merges the runs out of core. A row with a
+null in its key has no key, as in SQL. Never changes a row. Imports pyarrow and duckdb inside functions.
 """
 
 import os
@@ -123,6 +123,24 @@ def check(folder: str, *, names: Sequence[str], columns: Sequence[str], where: s
         f"{_shown(rows, names, columns)}{'; ...' if n_shared > N_SHOWN else ''}; expected each in one",
         hint=f"split by a hash of the key (data.split.by: [{', '.join(columns)}]), or let the query keep each value in one split",
     )
+
+
+def repeated(folder: str) -> tuple[int, str]:
+    """Return in how many rows, beyond its first, a key of the KeyFiles below the folder stands, and one such key."""
+    import duckdb
+
+    files = places.matching(folder, FILE.replace("{:05d}", "*"))
+    if not files:
+        return 0, ""
+    beside = os.path.dirname(files[0])
+    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": beside, "preserve_insertion_order": False}) as database:
+        database.execute(
+            "CREATE TABLE repeated AS SELECT key, sum(n) - 1 AS more FROM "
+            f"read_parquet({_listed(files)}) GROUP BY key HAVING sum(n) > 1"
+        )
+        query = "SELECT CAST(coalesce(sum(more), 0) AS BIGINT), min(key) FROM repeated"
+        [(n_rows, key)] = database.execute(query).fetchall()
+    return int(n_rows), (key or b"").decode("utf-8", "backslashreplace").replace(SEPARATOR, ", ")
 
 
 def _listed(files: Sequence[str]) -> str:

@@ -103,7 +103,7 @@ def simulate(*, n_users: int, weeks: int, seed: int, behaviour: Policy | None = 
     user, day = _sends(rng, n_users, weeks)
     contexts = draw_contexts(rng, readers, user=user, day=day)
     log = decide(contexts, behaviour or popularity, rng=rng, policy_id=policy_id, weeks=weeks)
-    return _only(log, _still_subscribed(log, n_users))
+    return only(log, _still_subscribed(log, n_users))
 
 
 def decide(contexts: Contexts, policy: Policy, *, rng: np.random.Generator, policy_id: str, weeks: int) -> Log:
@@ -207,6 +207,12 @@ def draw_actions(probabilities: Array, uniforms: Array) -> Array:
     return below.sum(1)
 
 
+def only(log: Log, kept: Array) -> Log:
+    """Return some rows of a log: their numbers, or a mask."""
+    columns = ("action", "propensity", "clicked", "unsubscribed", "delay_hours", "again_hours")
+    return replace(log, contexts=log.contexts.take(kept), **{name: getattr(log, name)[kept] for name in columns})
+
+
 def _sends(rng: np.random.Generator, n_users: int, weeks: int) -> tuple[Array, Array]:
     """Return reader and time of every newsletter, in the order of time; times are whole minutes between 6 and 20 o'clock."""
     joined = np.where(rng.random(n_users) < JOINED_LATER, rng.uniform(0, 7 * weeks, n_users), 0.0)
@@ -229,11 +235,6 @@ def _still_subscribed(log: Log, n_users: int) -> Array:
             left[user[row]] = min(left[user[row]], day[row] + log.delay_hours[row] / 24)
     subscribed: Array = day < left[user]
     return subscribed
-
-
-def _only(log: Log, kept: Array) -> Log:
-    columns = ("action", "propensity", "clicked", "unsubscribed", "delay_hours", "again_hours")
-    return replace(log, contexts=log.contexts.take(kept), **{name: getattr(log, name)[kept] for name in columns})
 
 
 def _certain(action: Array) -> Array:

@@ -48,7 +48,7 @@ def decisions_table(log: Log) -> "pa.Table":
         "policy_id": pa.array([log.policy_id] * len(log)),
         "eligible_actions": _lists(contexts.eligible),
         "action": np.array(ACTIONS)[log.action],
-        "propensity": log.propensity,
+        "propensity": _column(log.propensity),
     }
     columns |= {name: _column(values) for name, values in contexts.columns.items()}
     return pa.table(columns)
