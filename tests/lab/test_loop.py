@@ -83,7 +83,7 @@ def test_what_is_not_eligible_is_never_chosen() -> None:
 
 @pytest.mark.parametrize("wrong", [[0.5, 0.2], [1.2, -0.2], [float("nan"), 1.0]])
 def test_what_is_no_distribution_is_refused(wrong: list[float]) -> None:
-    with pytest.raises(UserError, match="do not sum to 1 in every row"):
+    with pytest.raises(UserError, match="negative, or do not sum to 1 in every row"):
         played(Fixed(TwoArms().problem, probabilities=wrong), TwoArms())
 
 

@@ -52,7 +52,7 @@ class LabEnvironment(Section):
     columns: Annotated[
         tuple[Column, ...] | None, Field(min_length=1, description="Of classification: the context; default: all but the label.")
     ] = None
-    n_users: Annotated[PositiveInt | None, Field(description="Users; default: 943 of low_rank, 5000 of newsletter.")] = None
+    n_users: Annotated[PositiveInt | None, Field(description="Users; default: 943 of low_rank, 20000 of newsletter.")] = None
     n_arms: Annotated[int | None, Field(ge=2, description="Arms; of movielens the movies rated most often; default: 100.")] = None
     rank: Annotated[int | None, Field(ge=2, description="Of the factorization: numbers per context; default: 20.")] = None
     noise: Annotated[float | None, Field(ge=0, description="Standard deviation added to a rating; default: 0.")] = None

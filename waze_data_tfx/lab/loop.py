@@ -15,11 +15,14 @@ from waze_data_tfx.bandits.agents.base import Agent
 from waze_data_tfx.bandits.decisions import Batch
 from waze_data_tfx.bandits.environments.base import Environment
 from waze_data_tfx.errors import UserError
+from waze_data_tfx.usercode import said
 
 TIE = 1e-5
 """Arms whose expected rewards differ by less than this share (of 1, or of the best one if that is larger) are equally good."""
 N_STREAMS = 4
 OBSERVE, DECIDE, EARN = range(3)
+NO_DISTRIBUTION = "probabilities of the policy are negative, or do not sum to 1 in every row"
+NOT_ELIGIBLE = "the policy chose an action that was not eligible"
 
 
 class Window(NamedTuple):
@@ -114,7 +117,7 @@ def draw(probabilities: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """
     total = tf.cumsum(probabilities, axis=1)
     good = tf.reduce_all((total[:, -1] > 0.99) & (total[:, -1] < 1.01)) & tf.reduce_all(probabilities >= 0)
-    with tf.control_dependencies([tf.debugging.Assert(good, ["the policy's probabilities do not sum to 1 in every row"])]):
+    with tf.control_dependencies([tf.debugging.Assert(good, [NO_DISTRIBUTION])]):
         u = tf.random.stateless_uniform([tf.shape(total)[0], 1], seed)
     return tf.argmax(total > u * total[:, -1:], axis=1, output_type=tf.int32)
 
@@ -134,12 +137,9 @@ def judged(expected: tf.Tensor, eligible: tf.Tensor, action: tf.Tensor) -> tuple
 
 def _eligible(eligible: tf.Tensor, action: tf.Tensor) -> tuple[tf.Tensor, list[str]]:
     chosen = tf.gather(eligible, action, batch_dims=1)
-    return tf.reduce_all(chosen), ["the policy chose an action that was not eligible"]
+    return tf.reduce_all(chosen), [NOT_ELIGIBLE]
 
 
 def _said(error: Exception) -> str:
     """Return what an assertion of the graph says, out of TensorFlow's words around it."""
-    for known in ("the policy's probabilities do not sum to 1 in every row", "the policy chose an action that was not eligible"):
-        if known in str(error):
-            return known
-    return str(error).splitlines()[0]
+    return next((known for known in (NO_DISTRIBUTION, NOT_ELIGIBLE) if known in str(error)), said(error))

@@ -21,7 +21,7 @@ RATINGS = """\
 3	20	2	881250949
 4	30	5	881250949
 """
-"""Films 10 and 20 have three ratings each, film 30 one; user 4 has rated neither of the two. [[4, 2], [2, 1], [4, 2]] has rank 1."""
+"""Films 10 and 20 have three ratings each, film 30 one; user 4 rated neither of the two. [[4, 2], [2, 1], [4, 2]] has rank 1."""
 
 
 def movielens(folder: Path, text: str = RATINGS, **settings: int) -> Any:
@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, text: str, settin
 
 
 def test_a_missing_directory_or_file_is_said_with_where_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="directory: no such folder; received .*nowhere") as caught:
+    with pytest.raises(DataError, match=r"directory: no such folder; received .*nowhere") as caught:
         make_environment("movielens", {"directory": str(tmp_path / "nowhere")})
     assert "grouplens.org" in caught.value.hint
     (tmp_path / "u_data").write_text("")

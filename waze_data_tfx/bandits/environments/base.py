@@ -1,7 +1,6 @@
 """What every environment is: contexts, eligible actions and rewards with a known expectation, in a TensorFlow graph.
 
-A new one is a subclass of `Environment`, named in the lab's config by its dotted path. Played by `lab.loop`. Imports TensorFlow at
-the top.
+A new one is a subclass of `Environment`, named in the lab's config by its dotted path. Played by `lab.loop`. Imports TensorFlow.
 """
 
 import abc
@@ -30,8 +29,8 @@ class Environment(abc.ABC):
     """Gives contexts and rewards. Subclass it with the settings as keyword arguments.
 
     The methods are traced into the lab's compiled loop: TensorFlow only, and no randomness but `tf.random.stateless_*` with the
-    seed that is handed in, so that a run can be repeated. A seed is two int32: the number of a stream of its own, and the number of
-    the step; an environment that changes in time reads the second as its clock.
+    seed that is handed in, so that a run can be repeated. A seed is two int32: the number of a stream of its own and the number
+    of the step; an environment that changes in time reads the second as its clock.
     """
 
     @property

@@ -1,7 +1,6 @@
 """Classification data as a bandit: a row's features are the context, its classes the actions, the right one earns 1, others 0.
 
-The data is a CSV file with a header and a label column. Numbers become z-scores, texts one column per value. Imports TensorFlow at
-the top.
+The data is a CSV file with a header and a label column. Numbers become z-scores, texts one column per value. Imports TensorFlow.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""MovieLens 100K in GroupLens' own format, from a folder that the user names; its licence forbids handing it on, so it is not here.
+"""MovieLens 100K in GroupLens' own format, from a folder that the user names; its licence forbids handing it on.
 
 `u.data` holds one rating per line: user, item, rating and time, with tabs between. Many public copies are altered, so the file is
 compared with the original's number of lines and md5, and what differs is a note on every page made from it.
