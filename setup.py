@@ -79,7 +79,7 @@ setup(
     packages=sorted(PACKAGES),
     package_dir=PACKAGES,
     package_data={
-        "waze_data_tfx.configs": ["*.yaml", "schema.json", "env/*.yaml"],
+        "waze_data_tfx.configs": ["*.yaml", "schema.json", "env/*.yaml", "lab/*.yaml"],
         "waze_data_tfx.templates": ["*/*"],
         "waze_data_tfx.components": ["*/README.md"],
         "waze_data_tfx.report": ["*.j2", "*.css"],

@@ -15,7 +15,7 @@ from waze_data_tfx.pipelines.graph import Node, ordered
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
 
-PIPELINES = {"supervised": "waze_data_tfx.pipelines.supervised"}
+PIPELINES = {"supervised": "waze_data_tfx.pipelines.supervised", "bandit": "waze_data_tfx.pipelines.bandit"}
 
 
 def nodes(config: Config) -> dict[str, Node]:

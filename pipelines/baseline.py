@@ -1,4 +1,4 @@
-"""Which model a candidate is compared with: the one that was blessed last; and whose statistics the rows are held against.
+"""Which model a candidate is compared with and which it begins from; and whose statistics the rows are held against.
 
 TFX 1.21's LatestBlessedModelStrategy takes the blessed model with the greatest id. After going back to an earlier model,
 whose training came from the cache, that is the model that was left, not the one that was blessed again and pushed. The plan of
@@ -12,7 +12,7 @@ from typing import Any
 from tfx.dsl.components.common import resolver
 
 from waze_data_tfx.history.metadata import History
-from waze_data_tfx.pipelines.earlier import ROWS, STATISTICS, Against, earlier_statistics, rows_of
+from waze_data_tfx.pipelines.earlier import ROWS, STATISTICS, Against, accepted_model, earlier_statistics, rows_of
 
 
 class NewestBlessingStrategy(resolver.ResolverStrategy):
@@ -27,6 +27,22 @@ class NewestBlessingStrategy(resolver.ResolverStrategy):
             if models:
                 return {"model": models, "model_blessing": [blessing]}
         return {"model": [], "model_blessing": []}
+
+
+class AcceptedModelStrategy(resolver.ResolverStrategy):
+    """Resolves the model of `earlier.accepted_model`, from which a training begins; nothing before there is any."""
+
+    def __init__(self, pipeline: str) -> None:
+        """Look among the runs of `pipeline`."""
+        self._pipeline = pipeline
+
+    def resolve_artifacts(self, store: Any, input_dict: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+        """Return `examples` as given, this run's, and `model` with one artifact or none."""
+        history = History(store, self._pipeline)
+        [examples] = input_dict["examples"]
+        run = next(e.run for e in history.of_node(ROWS) if examples.id in e.output_ids())
+        found = accepted_model(history, rows=rows_of(history.of_run(run).get(ROWS)))
+        return {"examples": [examples], "model": [a for a in input_dict["model"] if found and a.id == found.id]}
 
 
 class EarlierStatisticsStrategy(resolver.ResolverStrategy):

@@ -1,7 +1,7 @@
-"""Whose statistics a run's training rows are held against, read from the history: the one rule under the plan and the resolver.
+"""Whose statistics a run's rows are held against, and which policy it begins from: the one rule under the plan and the resolver.
 
-Called by `runners.cache` before a run, without TFX, and by `baseline.EarlierStatisticsStrategy` within it. See
-docs/decisions/0005. Never reads statistics.
+Called by `runners.cache` before a run, without TFX, and by the strategies of `baseline` within it. See docs/decisions/0005. Never
+reads statistics or models.
 """
 
 import json
@@ -13,6 +13,7 @@ from waze_data_tfx import versions
 from waze_data_tfx.history.metadata import SUCCESSFUL, Artifact, Execution, History
 
 ROWS, STATISTICS, VALIDATOR, TRAINER, PUSHER = "ExampleGen", "StatisticsGen", "DriftValidator", "Trainer", "Pusher"
+EVALUATOR = "Evaluator"
 Against = Literal["previous", "pushed"]
 
 
@@ -35,6 +36,21 @@ def earlier_statistics(
     if against == "pushed" and rows_of(found.get(ROWS)) == dict(rows):  # its own rows: what it was itself compared with
         return _compared_with(history, found)
     return _statistics(found)
+
+
+def accepted_model(history: History, *, rows: Mapping[str, Any]) -> Artifact | None:
+    """Return the model that was blessed last among those of other rows than these; None before there is one.
+
+    Of other rows, so that running again without a change begins from where the run before it began.
+    """
+    for execution in history.of_node(EVALUATOR):
+        for blessing in execution.outputs.get("blessing", ()) if execution.state in SUCCESSFUL else ():
+            if blessing.properties.get("blessed") != 1 or rows_of(history.of_run(execution.run).get(ROWS)) == dict(rows):
+                continue
+            model = history.artifact(blessing.properties["current_model_id"])
+            if model is not None and model.is_whole:
+                return model
+    return None
 
 
 def rows_of(execution: Execution | None) -> dict[str, Any]:

@@ -21,7 +21,8 @@ class Node:
         queries: whether it runs the config's query, and so reads its tables.
         gates: those of `upstream` that it waits for and reads nothing of: they can stop the run, and are not part of its key.
         resolves_baseline: whether its outputs depend on which model was blessed last.
-        resolves_earlier: whether its outputs depend on an earlier run's statistics, and whose.
+        resolves_earlier: whether its outputs depend on what an earlier run on other rows left: the statistics of the previous one
+            or of the pushed model's, or the model that was accepted last.
         judges: whether it makes a verdict that stops runs: a run that starts after it takes one by its own settings only.
         pushes: whether it changes what is current in the push directory.
     """
@@ -36,7 +37,7 @@ class Node:
     queries: bool = False
     gates: tuple[str, ...] = ()
     resolves_baseline: bool = False
-    resolves_earlier: Literal["", "previous", "pushed"] = ""
+    resolves_earlier: Literal["", "previous", "pushed", "accepted"] = ""
     judges: bool = False
     pushes: bool = False
 

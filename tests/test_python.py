@@ -20,6 +20,7 @@ COMMANDS = {
     "Cycle",
     "Result",
     "backfill",
+    "bandit_lab",
     "change",
     "check",
     "compare",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .commands import run as run
     from .commands import to_yaml as to_yaml
     from .config.agent import Agent as Agent
+    from .config.agent import Prior as Prior
     from .config.anomalies import Anomalies as Anomalies
     from .config.bandit import Bandit as Bandit
     from .config.bandit import LogColumns as LogColumns
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from .config.features import Time as Time
     from .config.features import Vocabulary as Vocabulary
     from .config.infra_validation import InfraValidation as InfraValidation
+    from .config.lab import BanditLab as BanditLab
+    from .config.lab import LabEnvironment as LabEnvironment
     from .config.metrics import accuracy_metric as accuracy_metric
     from .config.metrics import auc_metric as auc_metric
     from .config.metrics import auc_pr_metric as auc_pr_metric
@@ -96,6 +99,7 @@ if TYPE_CHECKING:
     from .config.window import Window as Window
     from .cycles import Cycle as Cycle
     from .cycles import backfill as backfill
+    from .lab import bandit_lab as bandit_lab
 
 __version__ = "0.1.0"
 _HOMES = {
@@ -111,7 +115,7 @@ _HOMES = {
         "run",
         "to_yaml",
     ),
-    "config.agent": ("Agent",),
+    "config.agent": ("Agent", "Prior"),
     "config.anomalies": ("Anomalies",),
     "config.bandit": ("Bandit", "LogColumns", "OffPolicy", "Serving"),
     "config.data": (
@@ -145,6 +149,7 @@ _HOMES = {
         "Vocabulary",
     ),
     "config.infra_validation": ("InfraValidation",),
+    "config.lab": ("BanditLab", "LabEnvironment"),
     "config.metrics": (
         "accuracy_metric",
         "auc_metric",
@@ -196,6 +201,7 @@ _HOMES = {
     ),
     "config.window": ("Window",),
     "cycles": ("Cycle", "backfill"),
+    "lab": ("bandit_lab",),
 }
 """What users import, by the module that holds it; the imports above say the same to editors, and a test holds both together."""
 __all__ = sorted(name for names in _HOMES.values() for name in names)

@@ -347,6 +347,27 @@ def node(
         raise result_error(folder, name)
 
 
+@app.command("bandit-lab")
+def bandit_lab(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The lab's YAML file, such as configs/lab/ratings.yaml.")],
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as steps=500.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play bandit agents in an environment, over several seeds; ends with a page of curves: regret and suboptimal choices."""
+    from .lab import bandit_lab as play
+
+    result = play(config, sets=tuple(sets or ()), quiet=as_json)
+    if as_json:
+        _print_json({"page": result.page, "directory": result.directory, "notes": result.notes, "agents": result.summary()})
+        return
+    from .report.text import print_lab
+
+    print_lab(result.summary(), result.notes)
+    print(f"\n{result.page}\nnext: tensorboard --logdir {result.directory / 'tensorboard'}")
+
+
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Look whether this machine can run a pipeline."""

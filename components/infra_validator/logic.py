@@ -59,6 +59,8 @@ class Answer:
 
 def outputs_of(task: Task) -> list[str]:
     """Return the outputs that both signatures must have."""
+    if task == "bandit":
+        return ["action", "probabilities", "propensity", "ranked_actions", "scores"]
     return sorted({"prediction", output_name(task), *([] if task == "regression" else ["scores", "classes"])})
 
 

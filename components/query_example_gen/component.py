@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -20,7 +19,7 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from waze_data_tfx.components.query_example_gen import counts, logic
+from waze_data_tfx.components.query_example_gen import counts, decisions, logic
 from waze_data_tfx.components.query_example_gen.plan import Plan, Rows, make_plan, settings_for
 from waze_data_tfx.components.query_example_gen.processes import each_until
 from waze_data_tfx.components.query_example_gen.rejected import letters_of, put_together
@@ -59,13 +58,13 @@ def QueryExampleGen(  # noqa: D417 - the type hints are TFX's declaration of the
     examples.split_names = artifact_utils.encode_split_names(names)
     folders = {name: artifact_utils.get_split_uri([examples], name) for name in names}
     parts, staging = os.path.join(examples.uri, PARTS), os.path.join(examples.uri, STAGING)
-    for folder in (parts, staging, *folders.values()):
+    for folder in (parts, staging, decisions.ids_below(staging), *folders.values()):
         fileio.makedirs(folder)
     plan = make_plan(settings, folders, rows=kind, staging=staging)
     _run(beam_pipeline, plan, parts)
     besides = [_beside(parts, i) for i in range(len(plan.parts))]
-    letters = put_together((Path(logic.letters_of_part(b)) for b in besides), letters_of(settings, kind))
-    summarise = counts.summarise_serving if kind == "serving" else counts.summarise
+    letters = put_together((logic.letters_of_part(b) for b in besides), letters_of(settings, kind))
+    summarise = counts.summarise_serving if kind == "serving" else partial(counts.summarise, staging=staging)
     counted = summarise(settings, [_read_part(parts, i) for i in range(len(plan.parts))], letters)
     if plan.disjoint:
         disjoint.check(staging, names=names, columns=plan.disjoint, where=settings.data.named)
@@ -127,9 +126,15 @@ def _read_part(parts: str, number: int) -> counts.Counts:
 
 def _merge_statistics(split: int, names: Sequence[str], besides: Sequence[str], examples_uri: str) -> bool:
     """Put a split's statistics together from those of its parts; half a second of TFDV's Python, whatever the rows."""
-    parts = (Path(logic.statistics_of_part(beside, names[split])).read_bytes() for beside in besides)
+    parts = (_bytes_of(logic.statistics_of_part(beside, names[split])) for beside in besides)
     statistics.write(examples_uri, names[split], statistics.merge(parts, N_QUANTILES), N_QUANTILES)
     return True
+
+
+def _bytes_of(file: str) -> bytes:
+    with fileio.open(file, "rb") as opened:
+        read: bytes = opened.read()
+    return read
 
 
 def _beside(parts: str, number: int) -> str:

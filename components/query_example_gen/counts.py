@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from waze_data_tfx.bandits.log_checks import LogCounts, from_json, to_json
+from waze_data_tfx.components.query_example_gen.decisions import judged
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.data.query import check_window
 from waze_data_tfx.errors import DataError, did_you_mean
@@ -38,6 +40,7 @@ class Counts:
     weight_negative: int = 0
     weights: dict[str, float] = field(default_factory=dict)  # split: sum of the weights
     present: dict[str, int] = field(default_factory=dict)  # column: values in the rows that are kept
+    log: dict[str, Any] = field(default_factory=dict)  # of a bandit: LogCounts as plain values
 
     def add(self, other: "Counts") -> None:
         """Add another file's counts."""
@@ -54,10 +57,17 @@ class Counts:
         self.first_rejected = self.first_rejected or other.first_rejected
         for name in ("rejected", "dropped", "splits", "present", "weights"):
             add(getattr(self, name), getattr(other, name))
+        self._add_log(other.log)
         self.add_unknown(other.label_unknown)
         self.add_unplaced(0, other.split_unknown)
         for split, classes in other.label_classes.items():
             add(self.label_classes.setdefault(split, {}), classes)
+
+    def _add_log(self, other: dict[str, Any]) -> None:
+        if other:
+            mine = from_json(self.log) if self.log else LogCounts()
+            mine.add(from_json(other))
+            self.log = to_json(mine)
 
     def add_unplaced(self, n_missing: int, values: Mapping[str, int]) -> None:
         """Add rows of no split: without a value, and by value."""
@@ -77,17 +87,20 @@ class Counts:
                 self.label_unknown_more += n
 
 
-def summarise(config: Config, counts: Sequence[Counts], letters: Path | None = None) -> dict[str, Any]:
+def summarise(
+    config: Config, counts: Sequence[Counts], letters: Path | None = None, staging: str | None = None
+) -> dict[str, Any]:
     """Add the counts up and return what goes into rows.json.
 
     Args:
         config: says what is too much.
         counts: of each part.
         letters: where the rejected rows are.
+        staging: where the parts left the decisions' ids, of a bandit's log.
 
     Raises:
         DataError: no row, too few in the window, too many rejected or dropped, rows of no split, a label or weight that cannot be
-            used in a kept row, a feature without any value, or an empty split.
+            used in a kept row, a feature without any value, an empty split, or a log that nothing can be learnt from.
     """
     total = Counts(dropped={r.name: 0 for r in config.data.rules}, splits=dict.fromkeys(config.data.split.names, 0))
     for part in counts:
@@ -124,8 +137,9 @@ def summarise(config: Config, counts: Sequence[Counts], letters: Path | None = N
         "dropped": total.dropped,
         "splits": total.splits,
         "label_missing": total.label_missing,
-        **({"label_classes": total.label_classes} if config.task != "regression" else {}),
+        **({"label_classes": total.label_classes} if config.class_names else {}),
         **({"weights": total.weights} if config.weight else {}),
+        **({"log": judged(config, total.log, staging)} if config.bandit else {}),
     }
 
 

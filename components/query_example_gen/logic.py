@@ -6,10 +6,11 @@ of TFX; imports TensorFlow inside functions. Never changes what it reads.
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from waze_data_tfx.bandits.log_checks import to_json
 from waze_data_tfx.components.query_example_gen.counts import Counts, add
+from waze_data_tfx.components.query_example_gen.decisions import Decisions
 from waze_data_tfx.components.query_example_gen.plan import Plan
 from waze_data_tfx.components.query_example_gen.rejected import Letters
 from waze_data_tfx.data.disjoint import KeyFile
@@ -57,9 +58,10 @@ def write_shard(plan: Plan, number: int, beside: str | None = None) -> Counts:
     rules = Rules(plan.rules, known=plan.known)  # opens a database
     statistics = [SplitStatistics(N_QUANTILES) for _ in splits] if beside else []
     keys = KeyFile(plan.staging, number, plan.disjoint) if plan.disjoint and plan.staging else None
+    decisions = Decisions(plan.log, plan.staging, number) if plan.log else None
     with Letters(beside and letters_of_part(beside)) as rejected:
         for shard in plan.parts[number]:
-            for features, ids in _split_features(plan, shard, rules, keys, counts, rejected):
+            for features, ids in _split_features(plan, shard, rules, _Besides(counts, rejected, keys, decisions)):
                 for i, writer in enumerate(writers):
                     own = features if len(writers) == 1 else features.filter(pa.array(ids == i))
                     writer.write(serialize(own))
@@ -67,11 +69,15 @@ def write_shard(plan: Plan, number: int, beside: str | None = None) -> Counts:
                         statistics[i].add(own)
     if keys:
         keys.close()
+    if decisions:
+        decisions.close()
+        counts.log = to_json(decisions.counts)
     for writer, final in zip(writers, finals, strict=True):
         writer.close()
         tf.io.gfile.rename(f"{final}.part", final, overwrite=True)
     for split, counted in zip(splits, statistics, strict=False):
-        Path(statistics_of_part(beside or "", split)).write_bytes(counted.to_bytes())
+        with tf.io.gfile.GFile(statistics_of_part(beside or "", split), "wb") as file:
+            file.write(counted.to_bytes())
     return counts
 
 
@@ -85,16 +91,24 @@ def statistics_of_part(beside: str, split: str) -> str:
     return f"{beside}.{split}.statistics"
 
 
-def _split_features(
-    plan: Plan, shard: Shard, rules: Rules, keys: KeyFile | None, counts: Counts, rejected: Letters
-) -> "Iterator[tuple[pa.RecordBatch, np.ndarray]]":
+class _Besides(NamedTuple):
+    """What is made of the rows beside the examples."""
+
+    counts: Counts
+    rejected: Letters
+    keys: KeyFile | None
+    decisions: Decisions | None
+
+
+def _split_features(plan: Plan, shard: Shard, rules: Rules, besides: _Besides) -> "Iterator[tuple[pa.RecordBatch, np.ndarray]]":
     """Yield, batch by batch, what the examples will hold and each row's place among the splits `[n_rows] int`, and count."""
     import pyarrow as pa
 
+    counts, keys = besides.counts, besides.keys
     row = shard.first_row
     for batch in shard.batches(plan.names):
         counts.rows += batch.num_rows
-        raw, typed = _parsed(plan, batch, shard, row, counts, rejected)
+        raw, typed = _parsed(plan, batch, shard, row, counts, besides.rejected)
         row += batch.num_rows
         first = rules.dropped_by(typed)
         for i, rule in enumerate(plan.rules):
@@ -110,6 +124,8 @@ def _split_features(
             counts.present[name] = counts.present.get(name, 0) + len(column) - column.null_count
         if plan.label:
             typed = _with_label(plan, plan.label, typed, ids, counts)
+        if besides.decisions:
+            besides.decisions.add(typed, ids)
         _count_weights(plan, typed, ids, counts)
         for i, name in enumerate(plan.splitter.names):
             counts.splits[name] += int((ids == i).sum())

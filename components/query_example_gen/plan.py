@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from waze_data_tfx.components.query_example_gen.decisions import LogPlan, log_plan
 from waze_data_tfx.config.data import Rule
 from waze_data_tfx.config.monitoring import for_serving
 from waze_data_tfx.config.problems import dotted
@@ -50,6 +51,7 @@ class Plan:
         disjoint: columns of the key that is looked for in two splits; none where that cannot be.
         label: None for serving rows, of which none is read.
         weight: None for serving rows.
+        log: how a bandit's log is counted; None for serving rows and where there is none.
         key: named in messages about a row of a query, which has no place that a person could look up.
         max_rejected: 0: the first value that cannot be read ends the part.
         folders: split: folder of its shards.
@@ -69,6 +71,7 @@ class Plan:
     disjoint: tuple[str, ...]
     label: LabelEncoder | None
     weight: str | None
+    log: LogPlan | None
     key: str | None
     max_rejected: float
     folders: dict[str, str]
@@ -127,6 +130,7 @@ def make_plan(config: Config, folders: dict[str, str], *, rows: Rows = "training
         disjoint=disjoint,
         label=LabelEncoder(config) if rows == "training" else None,
         weight=config.weight if rows == "training" else None,
+        log=log_plan(config) if rows == "training" else None,
         key=config.key if config.data.query and config.key in names else None,
         max_rejected=config.data.max_rejected,
         folders=folders,

@@ -7,7 +7,7 @@ interface; never decides how many are too many (that is for `counts`).
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from waze_data_tfx.components.query_example_gen.counts import Counts
 from waze_data_tfx.config.schema import Config
@@ -31,7 +31,7 @@ class Letters:
     def __init__(self, file: str | None) -> None:
         """Hold the file's path; None where no row may be rejected."""
         self._file = file
-        self._opened: IO[str] | None = None
+        self._opened: Any = None
 
     def __enter__(self) -> "Letters":
         """Return itself."""
@@ -68,23 +68,30 @@ class Letters:
     def _write(self, letter: dict[str, Any]) -> None:
         if self._opened is None:
             assert self._file is not None
-            self._opened = open(self._file, "w", encoding="utf-8")  # noqa: SIM115 - closed by __exit__
+            self._opened = _file_system().GFile(self._file, "w")
         self._opened.write(json.dumps(letter, default=_as_text, ensure_ascii=False) + "\n")
 
 
-def put_together(parts: Iterable[Path], file: Path) -> Path | None:
+def put_together(parts: Iterable[str], file: Path) -> Path | None:
     """Write the parts' letters to one file, in their order, and return it; None, and no file, if there are none."""
     file.unlink(missing_ok=True)
-    found = [part for part in parts if part.is_file()]
+    found = [part for part in parts if _file_system().exists(part)]
     if not found:
         return None
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as opened:
         for part in found:
-            with part.open("rb") as letters:
+            with _file_system().GFile(part, "rb") as letters:
                 while chunk := letters.read(1 << 20):
                     opened.write(chunk)
     return file
+
+
+def _file_system() -> Any:
+    """Return TensorFlow's file systems: workers on other machines write to where the examples go, a bucket or a disk."""
+    import tensorflow as tf
+
+    return tf.io.gfile
 
 
 def _as_text(value: Any) -> str:

@@ -8,7 +8,7 @@ from waze_data_tfx.config import Loaded, load
 from waze_data_tfx.config.run_date import dated
 from waze_data_tfx.data.query import check_window, parameters_used, read_query, window_problems
 from waze_data_tfx.errors import DataError
-from waze_data_tfx.pipelines.supervised import rows_read
+from waze_data_tfx.pipelines.preparation import rows_read
 
 CONFIG = """\
 name: eta

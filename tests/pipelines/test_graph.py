@@ -37,6 +37,8 @@ def test_upstream(node: str, before: str) -> None:
 
 
 def test_an_unknown_pipeline_names_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"^unknown pipeline 'supervized'; known: supervised; did you mean 'supervised'\?$"):
+    with pytest.raises(
+        UserError, match=r"^unknown pipeline 'supervized'; known: bandit, supervised; did you mean 'supervised'\?$"
+    ):
         pipelines.load("supervized")
     assert pipelines.load("supervised").__name__ == "waze_data_tfx.pipelines.supervised"

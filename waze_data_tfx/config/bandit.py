@@ -4,7 +4,7 @@ One part of the config, put together by `schema`; only pipeline `bandit` reads i
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -117,3 +117,12 @@ class Bandit(Section):
     ] = True
     off_policy: Annotated[OffPolicy, Field(description="How a policy is judged by the log.")] = OffPolicy()
     serving: Annotated[Serving, Field(description="How the policy is served.")] = Serving()
+
+    def hyperparameters(self, seed: int) -> dict[str, Any]:
+        """Return what the component Hyperparameter writes and training reads: the agent, its settings and its seed."""
+        return {"agent": self.agent.name, "settings": self.agent.settings(), "seed": seed}
+
+    @property
+    def n_actions(self) -> int:
+        """Return the number of actions."""
+        return len(self.actions)

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -26,6 +26,7 @@ from .schema import Config
 
 SERVING, METADATA = "serving", "metadata.sqlite"
 """Where models and ML Metadata are below the root, unless the config says otherwise."""
+Written = TypeVar("Written", bound=BaseModel)
 PACKAGED_ENVS = Path(__file__).resolve().parent.parent / "configs" / "env"
 
 
@@ -54,13 +55,45 @@ def load(path: str | os.PathLike[str], *, env: str = "local", sets: Iterable[str
     Raises:
         ConfigError: with every problem found, one line each.
     """
+    file = check_file(path)
+    positions: dict[Key, str] = {}
+    layers = [read_file(layer, positions) for layer in _layers(file, env)]
+    return _loaded(file, layers, {**positions, (): f"{shown(file)}:1"}, tuple(sets))
+
+
+def check_file(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of a config file.
+
+    Raises:
+        ConfigError: there is none; with the one that was meant.
+    """
     file = Path(path).expanduser().resolve()
     if not file.is_file():
         raise ConfigError([f"{shown(file)}: {_no_file(file)}"])
-    positions: dict[Key, str] = {}
-    layers = [_read(layer, positions) for layer in _layers(file, env)]
-    positions[()] = f"{shown(file)}:1"
-    return _loaded(file, layers, positions, tuple(sets))
+    return file
+
+
+def validated(section: type[Written], layers: list[dict[str, Any]], positions: dict[Key, str], sets: Iterable[str]) -> Written:
+    """Lay the layers over each other, the later over the earlier, then `--set`, and make a config of any kind of them.
+
+    Args:
+        section: what it is.
+        layers: plain values, as `read_file` gives them.
+        positions: where their keys were written; those of `--set` are added.
+        sets: `dotted.key=value` strings.
+
+    Raises:
+        ConfigError: with every problem found, one line each.
+    """
+    values: Any = {}
+    for layer in layers:
+        values = merged(values, layer)
+    for assignment in sets:
+        values = merged(values, _parse_set(assignment, positions))
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(sorted(dict.fromkeys(problems(error, positions, section)), key=_by_line)) from None
 
 
 def from_python(config: Config, *, env: str = "local", folder: Path | None = None) -> Loaded:
@@ -77,7 +110,7 @@ def from_python(config: Config, *, env: str = "local", folder: Path | None = Non
     file = (folder or Path.cwd()).resolve() / f"{config.name}.yaml"
     own_values = written(config)
     positions: dict[Key, str] = {}
-    layers = [own_values if layer == file else _read(layer, positions) for layer in _layers(file, env)]
+    layers = [own_values if layer == file else read_file(layer, positions) for layer in _layers(file, env)]
     positions[()] = f"Config(name={config.name!r})"
     return _loaded(file, layers, positions, ())
 
@@ -98,16 +131,8 @@ def written(config: Config) -> dict[str, Any]:
 
 
 def _loaded(file: Path, layers: list[dict[str, Any]], positions: dict[Key, str], sets: tuple[str, ...]) -> Loaded:
-    """Lay the layers over each other, the later over the earlier, then `--set`; validate; resolve paths."""
-    values: Any = {}
-    for layer in layers:
-        values = merged(values, layer)
-    for assignment in sets:
-        values = merged(values, _parse_set(assignment, positions))
-    try:
-        config = Config.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(sorted(dict.fromkeys(problems(error, positions, Config)), key=_by_line)) from None
+    """Make a pipeline's config of the layers, resolve its paths and look for its files."""
+    config = validated(Config, layers, positions, sets)
     loaded = Loaded(_absolute(config, file.parent), file, positions, sets)
     missing = list(_missing_files(loaded))
     if missing:
@@ -139,7 +164,12 @@ def _layers(file: Path, env: str) -> list[Path]:
     return layers
 
 
-def _read(file: Path, positions: dict[Key, str]) -> dict[str, Any]:
+def read_file(file: Path, positions: dict[Key, str]) -> dict[str, Any]:
+    """Return a YAML file's plain values, and note in `positions` where each of its keys stands.
+
+    Raises:
+        ConfigError: it cannot be read, or is no mapping.
+    """
     name = shown(file)
     try:
         text = file.read_text(encoding="utf-8")
@@ -261,8 +291,8 @@ def _absolute(config: Config, base: Path) -> Config:
 
 
 def _absolute_data(data: Data, base: Path, query: Path | None) -> Data:
-    tables = {name: t.model_copy(update={"file": _absolute_input(t.file, base)}) for name, t in data.tables.items()}
-    given = _absolute_input(data.input, base) if data.input is not None else None
+    tables = {name: t.model_copy(update={"file": absolute_input(t.file, base)}) for name, t in data.tables.items()}
+    given = absolute_input(data.input, base) if data.input is not None else None
     return data.model_copy(update={"input": given, "query": query, "tables": tables})
 
 
@@ -270,10 +300,11 @@ def _absolute_monitoring(monitoring: Monitoring, base: Path) -> Monitoring:
     skew = monitoring.skew
     if skew is None:
         return monitoring
-    return monitoring.model_copy(update={"skew": skew.model_copy(update={"input": _absolute_input(skew.input, base)})})
+    return monitoring.model_copy(update={"skew": skew.model_copy(update={"input": absolute_input(skew.input, base)})})
 
 
-def _absolute_input(text: str, base: Path) -> str:
+def absolute_input(text: str, base: Path) -> str:
+    """Return an input's path below the folder, or in the package that `package://PKG/PATH` names, where it is installed."""
     if not text.startswith("package://"):
         return os.path.normpath(base / Path(text).expanduser())
     from importlib.util import find_spec

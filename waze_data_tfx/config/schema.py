@@ -98,6 +98,12 @@ class Config(Section):
             types.setdefault(column, "string")
         return types
 
+    @property
+    def beside_features(self) -> tuple[str, ...]:
+        """Return the transform's outputs that no model may see: label, weight, key and a bandit's log."""
+        log = tuple(self.bandit.columns.types()) if self.bandit else ()
+        return tuple(name for name in (self.label, self.weight, self.key, *log) if name is not None)
+
     def file_types(self) -> dict[str, ColumnType]:
         """Return the type that the input files' values of these columns are read as: names of classes are text there."""
         named = self.classes is not None or self.task == "multilabel_classification"

@@ -1,18 +1,19 @@
-"""Whether a key is in two splits: its fingerprints, written while the rows are read and compared when all have been.
+"""Whether a key is in two splits, or in two rows: fingerprints, written as the rows are read, compared when all have been.
 
-Called by ExampleGen: a `KeyFile` per part of the rows, `check` at the end. Memory stays bounded: a part holds the keys of about
-MAX_KEYS rows before it writes a run of sorted, unique keys, and DuckDB merges the runs out of core. A row with a null in its key
-has no key, as in SQL. Never changes a row. Imports pyarrow and duckdb inside functions.
+Called by ExampleGen: a `KeyFile` per part of the rows, `check` or `repeated` at the end. Memory stays bounded: a part holds the
+keys of about MAX_KEYS rows before it writes a run of sorted, unique keys, and DuckDB merges the runs out of core. A row with a
+null in its key has no key, as in SQL. Never changes a row. Imports pyarrow and duckdb inside functions.
 """
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import reduce
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waze_data_tfx.errors import DataError
 
+from . import places
 from .hash_text import SEPARATOR, as_text, joined
 from .splits import fingerprints_of
 
@@ -31,7 +32,8 @@ class KeyFile:
 
     def __init__(self, folder: str, number: int, columns: Sequence[str]) -> None:
         """Write the keys of part `number` below the folder; `columns` make the key."""
-        self._path, self._columns = Path(folder, FILE.format(number)), tuple(columns)
+        self._columns = tuple(columns)
+        self._path, self._place = os.path.join(folder, FILE.format(number)), ExitStack()
         self._writer: Any = None
         self._held: list[tuple[np.ndarray, pa.Array]] = []
         self._n_held = 0
@@ -53,11 +55,7 @@ class KeyFile:
         self._write()
         if self._writer is not None:
             self._writer.close()
-            os.replace(self._part, self._path)
-
-    @property
-    def _part(self) -> Path:
-        return self._path.with_suffix(f".part{os.getpid()}")
+            self._place.close()
 
     def _write(self) -> None:
         import numpy as np
@@ -76,7 +74,9 @@ class KeyFile:
         n_rows = np.diff(np.append(first, len(order)))
         columns = (sorted_splits[first], sorted_prints[first], keys.take(pa.array(order[first])), n_rows)
         run = pa.table(dict(zip(("split", "fingerprint", "key", "n"), columns, strict=True)))
-        self._writer = self._writer or pq.ParquetWriter(self._part, run.schema, compression="zstd")
+        self._writer = self._writer or pq.ParquetWriter(
+            self._place.enter_context(places.written(self._path)), run.schema, compression="zstd"
+        )
         self._writer.write_table(run)
         self._held, self._n_held = [], 0
 
@@ -95,10 +95,11 @@ def check(folder: str, *, names: Sequence[str], columns: Sequence[str], where: s
     """
     import duckdb
 
-    files = [str(path) for path in sorted(Path(folder).glob(FILE.replace("{:05d}", "*")))]
+    files = places.matching(folder, FILE.replace("{:05d}", "*"))
     if not files:
         return
-    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": folder, "preserve_insertion_order": False}) as database:
+    beside = os.path.dirname(files[0])
+    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": beside, "preserve_insertion_order": False}) as database:
         database.execute(f"CREATE VIEW keys AS SELECT * FROM read_parquet({_listed(files)})")
         database.execute(
             "CREATE TABLE twice AS SELECT fingerprint FROM keys GROUP BY fingerprint HAVING min(split) <> max(split)"
@@ -122,6 +123,24 @@ def check(folder: str, *, names: Sequence[str], columns: Sequence[str], where: s
         f"{_shown(rows, names, columns)}{'; ...' if n_shared > N_SHOWN else ''}; expected each in one",
         hint=f"split by a hash of the key (data.split.by: [{', '.join(columns)}]), or let the query keep each value in one split",
     )
+
+
+def repeated(folder: str) -> tuple[int, str]:
+    """Return in how many rows, beyond its first, a key of the KeyFiles below the folder stands, and one such key."""
+    import duckdb
+
+    files = places.matching(folder, FILE.replace("{:05d}", "*"))
+    if not files:
+        return 0, ""
+    beside = os.path.dirname(files[0])
+    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": beside, "preserve_insertion_order": False}) as database:
+        database.execute(
+            "CREATE TABLE repeated AS SELECT key, sum(n) - 1 AS more FROM "
+            f"read_parquet({_listed(files)}) GROUP BY key HAVING sum(n) > 1"
+        )
+        query = "SELECT CAST(coalesce(sum(more), 0) AS BIGINT), min(key) FROM repeated"
+        [(n_rows, key)] = database.execute(query).fetchall()
+    return int(n_rows), (key or b"").decode("utf-8", "backslashreplace").replace(SEPARATOR, ", ")
 
 
 def _listed(files: Sequence[str]) -> str:

@@ -43,7 +43,7 @@ class LabelEncoder:
     @property
     def hint(self) -> str:
         """Return the next step where a label does not parse."""
-        if self._task == "regression":
+        if not self._names:
             return "mend the row; a label of text is a classification with `classes`"
         return "mend the row; where the label is text, name its classes, such as `classes: [no, yes]`"
 
@@ -57,7 +57,7 @@ class LabelEncoder:
         """Return how many rows have each class, from `Labels.values`; nothing for a regression."""
         import numpy as np
 
-        if self._task == "regression":
+        if not self._names:
             return {}
         if self._task == "multilabel_classification":
             present = values.flatten().to_numpy(zero_copy_only=False).reshape(-1, len(self._names)).sum(axis=0)
@@ -130,7 +130,7 @@ def example_label(value: Any, config: Config) -> list[Any]:
     """
     import pyarrow as pa
 
-    if config.task == "regression":
+    if not config.class_names:
         return [float(value or 0)]
     if value is None:
         return [0] * (len(config.class_names) if config.task == "multilabel_classification" else 1)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from . import places
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -37,7 +39,7 @@ class StagedRows:
         """Yield the batches, one in memory at a time."""
         import pyarrow as pa
 
-        with pa.OSFile(self.file) as opened, pa.ipc.open_file(opened) as reader:
+        with pa.OSFile(places.local(self.file)) as opened, pa.ipc.open_file(opened) as reader:
             for i in range(self.start, self.start + len(self.lengths)):
                 yield reader.get_batch(i)
 
@@ -58,7 +60,7 @@ def stage(file: str, schema: "pa.Schema", batches: "Iterable[pa.RecordBatch]") -
     import pyarrow as pa
 
     lengths = []
-    with pa.OSFile(file, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with places.written(file) as part, pa.OSFile(part, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch in batches:
             if batch.num_rows:
                 writer.write_batch(batch)

@@ -16,7 +16,7 @@ from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import DataError, UserCodeError, UserError
 from waze_data_tfx.usercode import accepts, defined_at, load_function, located, said
 
-from . import ready_made, transforms
+from . import decisions, ready_made, transforms
 
 MISSING_CLASS = -1
 SCHEMA_TYPES = {"float": (tf.float32, "FLOAT"), "int": (tf.int64, "INT"), "string": (tf.string, "BYTES")}
@@ -39,15 +39,17 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: Mapping[str, str]) -
         outputs = _checked(_call(config.code.features, columns, view.for_features(config)), config)
     else:
         outputs = dict(ready_made.features_transform(columns, config))
-    for what, name in (("label", config.label), ("key", config.key), ("weight", config.weight)):
+    for name in config.beside_features:
         if name in outputs:
-            raise UserError(f"{origin(config)}: output '{name}' has the name of the {what}; give it another name")
+            raise UserError(f"{origin(config)}: output '{name}' has the name of {_role(name, config)}; give it another name")
     outputs[config.label] = _label(inputs, config)
     if config.weight:
         outputs[config.weight] = tf.cast(transforms.floats(ready_made.column(inputs, config.weight)), tf.float32)
     if config.key:
         key = ready_made.column(inputs, config.key)
         outputs[config.key] = transforms.dense(key, "" if key.dtype == tf.string else 0)
+    if config.bandit:
+        outputs |= decisions.columns(inputs, config.bandit)
     return outputs
 
 
@@ -57,9 +59,15 @@ def origin(config: Config) -> str:
     return f"{defined_at(load_function(path, 'preprocessing_fn'), path)}: preprocessing_fn" if path else "features"
 
 
+def _role(name: str, config: Config) -> str:
+    roles = {config.label: "the label", config.key: "the key", config.weight: "the weight"}
+    return roles.get(name, "a column of the log")
+
+
 def _check_types(inputs: dict[str, Any], config: Config) -> None:
     types = config.column_types()
-    wanted = dict.fromkeys([*config.features.column_types(), config.label, *([config.weight] if config.weight else [])])
+    weight = [config.weight] if config.weight else []
+    wanted = dict.fromkeys([*config.features.column_types(), config.label, *weight, *decisions.read(config.bandit)])
     for name in wanted:
         kind = types[name]
         dtype, schema_type = SCHEMA_TYPES[kind]
@@ -73,7 +81,7 @@ def _check_types(inputs: dict[str, Any], config: Config) -> None:
 
 def _label(inputs: dict[str, Any], config: Config) -> tf.Tensor:
     raw = ready_made.column(inputs, config.label)
-    if config.task == "regression":
+    if config.task in ("regression", "bandit"):
         return tf.cast(transforms.floats(raw), tf.float32)
     if config.task == "multilabel_classification":
         return _several(raw, len(config.class_names))

@@ -44,7 +44,7 @@ def model_inputs(transformed: Any, config: Config) -> dict[str, ModelInput]:
     schema = getattr(getattr(transformed, "transformed_metadata", None), "schema", transformed)
     spec, _ = schema_utils.schema_as_feature_spec(schema)
     features = {f.name: f for f in schema.feature}
-    names = sorted(name for name in spec if name not in (config.label, config.weight, config.key))
+    names = sorted(name for name in spec if name not in config.beside_features)
     return {name: _model_input(name, spec[name], features.get(name), config) for name in names}
 
 

@@ -1,1 +1,46 @@
-"""The bandit lab: agents played against environments over several seeds, with curves and plots; no pipeline, no log."""
+"""The bandit lab: agents played against environments over several seeds, with curves and plots; no pipeline, no log.
+
+`bandit_lab` is what the command line and users call. Imports nothing heavy at the top.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from waze_data_tfx.config.lab import BanditLab, absolute, load_lab
+
+if TYPE_CHECKING:
+    from waze_data_tfx.lab.curves import Result
+
+__all__ = ["bandit_lab"]
+
+
+def bandit_lab(config: BanditLab | str | os.PathLike[str], *, sets: tuple[str, ...] = (), quiet: bool = False) -> "Result":
+    """Play every agent with every seed and return the curves; they are also written to the config's directory.
+
+    Args:
+        config: as it was made in Python (relative paths: to the working directory), or the path of a YAML file.
+        sets: `dotted.key=value` strings over a YAML file.
+        quiet: print no progress.
+
+    Raises:
+        ConfigError: with every problem of the config.
+        UserError: an agent or environment that is not known, or data that cannot be used.
+    """
+    if isinstance(config, BanditLab):
+        folder, resolved = Path.cwd(), absolute(config, Path.cwd())
+    else:
+        loaded = load_lab(config, sets=sets)
+        folder, resolved = loaded.path.parent, loaded.config
+    if str(folder) not in sys.path:  # where agents and environments of the user's own lie
+        sys.path.insert(0, str(folder))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # TF-Agents needs it, and it is read when TensorFlow is imported
+
+    from waze_data_tfx.lab import experiment, files, page
+
+    result = experiment.run(resolved, report=None if quiet else experiment.print_progress)
+    files.write(result)
+    page.write(result)
+    return result

@@ -148,7 +148,7 @@ def _moved(kind: Kind, before: Feature, now: Feature, far: Distance) -> str:
 
 
 def _is_category(config: Config, column: str) -> bool:
-    return column in config.features.category or (column == config.label and config.task != "regression")
+    return column in config.features.category or (column == config.label and bool(config.class_names))
 
 
 def _unjudged(config: Config, watch: Watch, column: str) -> str:

@@ -7,6 +7,7 @@ charts can be read in grey. Every text is escaped. Knows nothing of runs.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -15,6 +16,8 @@ from .numbers import number, share
 Point = tuple[float, float]
 CHARACTER = 6.3
 """Width of a character of 10 px text, on average."""
+N_STYLES = 8
+"""Lines that the style sheet tells apart, by colour and dash; most charts show two or three."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,40 @@ def lines(title: str, series: Mapping[str, Sequence[Point]], x_label: str, *, fr
     return svg(width, height, title, *parts)
 
 
+class Spread(NamedTuple):
+    """A point of a curve and how far it spreads to either side."""
+
+    x: float
+    mean: float
+    deviation: float
+
+
+def bands(title: str, series: Mapping[str, Sequence[Spread]], x_label: str) -> Markup:
+    """Return curves of means over a common axis, each in a band of one deviation; its last value is said on hover."""
+    width, height, left, floor = 440, 230, 46, 196
+    points = [p for s in series.values() for p in s]
+    if not points:
+        return Markup("")
+    x = Axis(0, max(p.x for p in points), left, width - 12)
+    y = _padded([v for p in points for v in (p.mean - p.deviation, p.mean + p.deviation)], floor, 12)
+    parts = [
+        *_side(y, left, width - 12),
+        *_bottom(x, floor, x.ticks(5)),
+        text((left + width) / 2, height - 4, x_label, anchor="middle"),
+    ]
+    for i, s in enumerate(series.values()):
+        if any(p.deviation for p in s):
+            edge = [(p.x, p.mean + p.deviation) for p in s] + [(p.x, p.mean - p.deviation) for p in reversed(s)]
+            parts.append(_path([(x.at(a), y.at(b)) for a, b in edge], f"band{i % N_STYLES}"))
+    for i, (name, s) in enumerate(series.items()):
+        parts.append(_path([(x.at(p.x), y.at(p.mean)) for p in s], f"line{i % N_STYLES}"))
+        last = s[-1]
+        note = f"{name}, {x_label} {number(last.x)}: {number(last.mean)}"
+        note += f" ± {number(last.deviation)}" if last.deviation else ""
+        parts.append(_mark(x.at(last.x), y.at(last.mean), i, note))
+    return svg(width, height, title, *parts)
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A value with its interval, where there is one."""
@@ -204,7 +241,11 @@ def legend(names: Sequence[str]) -> Markup:
     """Return which line and mark stands for which series, side by side."""
     parts, left = [], 8.0
     for i, name in enumerate(names):
-        parts += [_path([(left, 9), (left + 26, 9)], f"line{i}"), _mark(left + 13, 9, i, name), text(left + 32, 13, name)]
+        parts += [
+            _path([(left, 9), (left + 26, 9)], f"line{i % N_STYLES}"),
+            _mark(left + 13, 9, i, name),
+            text(left + 32, 13, name),
+        ]
         left += 32 + CHARACTER * len(name) + 18
     return svg(round(left), 18, f"legend: {', '.join(names)}", *parts)
 
@@ -256,12 +297,12 @@ def _path(points: Sequence[Point], css: str) -> Markup:
 
 
 def _mark(x: float, y: float, i: int, note: str) -> Markup:
-    """Return a circle for the first series, a square for the second, a diamond for the third."""
+    """Return a circle for the first series, a square for the second, a diamond for the third and later ones."""
     corners = ((-3, -3), (3, -3), (3, 3), (-3, 3)) if i == 1 else ((0, -4), (4, 0), (0, 4), (-4, 0))
     if i == 0:
         return Markup('<circle cx="{}" cy="{}" r="3.2" class="mark0"><title>{}</title></circle>').format(x, y, note)
     d = " ".join(f"{x + a:g},{y + b:g}" for a, b in corners)
-    return Markup('<polygon points="{}" class="mark{}"><title>{}</title></polygon>').format(d, i, note)
+    return Markup('<polygon points="{}" class="mark{}"><title>{}</title></polygon>').format(d, i % N_STYLES, note)
 
 
 def _cut(label: str, width: float) -> Markup:

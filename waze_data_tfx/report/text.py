@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..history.record import Run
+from .numbers import duration, number
 from .origins import origins
 
 if TYPE_CHECKING:
@@ -68,6 +69,23 @@ def print_end(run: Run, verdict: "Verdict | None", report: str, *, then: str = "
     else:
         print(f"{run.state}: {run.message}", file=sys.stderr)
     print(f"  report: {report}")
+
+
+def print_lab(summary: Iterable[Mapping[str, Any]], notes: Iterable[str]) -> None:
+    """Print what a lab's environment says of itself, and how each agent ended: means over the seeds and deviations."""
+
+    def spread(row: Mapping[str, Any], measure: str) -> str:
+        deviation = row[f"{measure}_sd"]
+        return number(row[measure]) + ("" if deviation is None else f" ± {number(deviation)}")
+
+    for note in notes:
+        print(note)
+    print()
+    measures = ("suboptimal", "regret", "cumulative_regret", "reward")
+    rows = (
+        (r["agent"], *(spread(r, m) for m in measures), number(r["steps_per_second"]), duration(r["seconds"])) for r in summary
+    )
+    print_table(("AGENT", "SUBOPTIMAL", "REGRET", "CUMULATIVE REGRET", "REWARD", "STEPS/S", "TIME"), rows)
 
 
 def print_runs(runs: Iterable[Run]) -> None:

@@ -22,7 +22,7 @@ from ..data.engines import engine_of
 from ..data.fingerprint import fingerprint
 from ..errors import NoCredentials
 from ..history.metadata import SUCCESSFUL, Execution, History
-from ..pipelines.earlier import ROWS, earlier_statistics, rows_in, rows_of
+from ..pipelines.earlier import ROWS, accepted_model, earlier_statistics, rows_in, rows_of
 from ..pipelines.graph import Node, downstream_of, upstream_of
 from ..usercode import code_files
 
@@ -142,7 +142,7 @@ def key_parts(
     if node.resolves_baseline:
         parts["baseline"] = baseline
     if node.resolves_earlier:
-        parts["earlier statistics"] = earlier
+        parts["accepted model" if node.resolves_earlier == "accepted" else "earlier statistics"] = earlier
     return parts
 
 
@@ -306,14 +306,18 @@ def _baseline(planned: Mapping[str, Planned], history: History) -> int | None:
 
 
 def _earlier(config: Config, node: Node, planned: Mapping[str, Planned], history: History, run: str) -> int | None:
-    """Return the id of the statistics that this run's are held against, by the rule that the run's resolver follows."""
+    """Return the id of the earlier statistics or model that this run reads, by the rule that the run's resolver follows."""
     assert node.resolves_earlier
     assert config.push.directory is not None
-    rows = planned[ROWS]
+    planned_rows = planned[ROWS]
+    rows = rows_of(planned_rows.source) if planned_rows.source else rows_in(planned_rows.parts)
+    if node.resolves_earlier == "accepted":
+        model = accepted_model(history, rows=rows)
+        return model.id if model else None
     found = earlier_statistics(
         history,
         run=run,
-        rows=rows_of(rows.source) if rows.source else rows_in(rows.parts),
+        rows=rows,
         against=node.resolves_earlier,
         push_directory=config.push.directory,
     )

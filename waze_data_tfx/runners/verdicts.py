@@ -81,6 +81,10 @@ def _training(execution: Execution) -> str:
     """Say how large the model is and where its losses ended."""
     [artifact] = execution.outputs["model_run"]
     record = json.loads((Path(artifact.uri) / "training.json").read_text(encoding="utf-8"))
+    if "policy_id" in record:
+        error = record["eval"]
+        against = f"squared error {error['mse']:.4g} on held-out rewards, {error['mse_of_mean']:.4g} by their mean"
+        return f"policy {record['policy_id']} of {record['n_train_rows']:,} decisions; {against}"
     n_epochs = len(record["epochs"])
     kept = record.get("kept_epoch", n_epochs)
     epoch = record["epochs"][kept - 1]

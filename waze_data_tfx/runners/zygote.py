@@ -27,6 +27,7 @@ FIRST = (
     "tfx.dsl.compiler.compiler",
     "tfx.components",
     "waze_data_tfx.pipelines.supervised",
+    "waze_data_tfx.pipelines.bandit",
     "waze_data_tfx.components.query_example_gen",
     "waze_data_tfx.components.statistics_gen",
     "waze_data_tfx.components.transform",

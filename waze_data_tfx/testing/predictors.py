@@ -43,7 +43,7 @@ def measure(config: Config, rows: Rows | None, n_rows: int, folder: Path) -> dic
         "differences": _moved(config, examples, features, folder),
         "scores": scores,
         "n_rows": len(examples),
-        "metric": "R2" if config.task == "regression" else "area under the ROC curve",
+        "metric": "R2" if not config.class_names else "area under the ROC curve",
     }
 
 
@@ -71,7 +71,7 @@ def score(labels: np.ndarray, values: Sequence[Any], task: str) -> float:
         matrix = _matrix(values, target, train)
         tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=MIN_LEAF, random_state=0)
         predicted = tree.fit(matrix[train], target[train]).predict(matrix[~train])
-        judge = r2_score if task == "regression" else roc_auc_score
+        judge = r2_score if task in ("regression", "bandit") else roc_auc_score
         best = max(best, float(judge(target[~train], predicted)))
     return best
 

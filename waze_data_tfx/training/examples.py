@@ -102,7 +102,7 @@ def check_labels(name: str, parts: Iterable[np.ndarray], config: Config) -> tupl
     n_rows, n_wrong, first = 0, 0, None
     for part in parts:
         rows = part.reshape(len(part), -1)
-        bad = _not_a_number(rows, config) if config.task == "regression" else (rows < 0) | (rows >= _n_values(config))
+        bad = _not_a_number(rows, config) if not config.class_names else (rows < 0) | (rows >= _n_values(config))
         n_rows, n_wrong = n_rows + len(rows), n_wrong + int(bad.any(axis=1).sum())
         first = rows[bad][0] if first is None and bad.any() else first
         if counts is not None:
@@ -112,7 +112,7 @@ def check_labels(name: str, parts: Iterable[np.ndarray], config: Config) -> tupl
     raise DataError(
         f"split '{name}': label '{config.label}': {n_wrong} of {n_rows} rows cannot be learnt from; "
         f"received {_shown(first, config)}; "
-        f"expected {_NUMBERS[config.model.head] if config.task == 'regression' else f'an integer in 0..{_n_values(config) - 1}'}",
+        f"expected {_NUMBERS[config.model.head] if not config.class_names else f'an integer in 0..{_n_values(config) - 1}'}",
         hint=f"drop such rows with a rule, such as `{config.label} IS NULL`",
     )
 
@@ -123,7 +123,7 @@ def _not_a_number(labels: np.ndarray, config: Config) -> np.ndarray:
 
 
 def _shown(label: Any, config: Config) -> Any:
-    missing = np.isnan(label) if config.task == "regression" else label == -1
+    missing = label == -1 if config.class_names else np.isnan(label)
     return "a missing value" if missing else label
 
 
@@ -205,6 +205,15 @@ def _row_weights(columns: Mapping[str, Any], config: Config, by_class: np.ndarra
         return own
     weights = tf.gather(tf.constant(by_class), tf.reshape(columns[config.label], [-1]))
     return weights if own is None else own * weights
+
+
+def column_batches(split: Split, n_rows: int) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the split's columns in its order, `n_rows` rows at a time."""
+    if split.columns is None:
+        yield from _records(split.files).batch(n_rows).map(_parser(split.spec), num_parallel_calls=2).as_numpy_iterator()
+        return
+    for start in range(0, split.n_rows, n_rows):
+        yield {name: values[start : start + n_rows] for name, values in split.columns.items()}
 
 
 def n_steps(split: Split, batch_size: int) -> int:

@@ -11,15 +11,15 @@ two-tower model has `query` and `candidate` besides: serialized tf.Examples, in 
 `run`. Imports TensorFlow at the top.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
 from tensorflow_transform.saved import saved_transform_io_v2
 
-from waze_data_tfx.config.names import RAW, argument_names
+from waze_data_tfx.config.names import RAW
 from waze_data_tfx.config.schema import Config
+from waze_data_tfx.features import raw_columns
 from waze_data_tfx.models.building import is_keras_3
 from waze_data_tfx.models.heads import has_quantiles
 from waze_data_tfx.models.two_tower import towers
@@ -28,7 +28,6 @@ from .examples import Arrange
 
 KEY, PREDICTION, SCORES, CLASSES = "key", "prediction", "scores", "classes"
 QUANTILES, EMBEDDING = "quantiles", "embedding"
-_MISSING: dict[Any, Any] = {tf.float32: math.nan, tf.int64: tf.int64.min, tf.string: ""}
 
 
 def export(model: Any, arrange: Arrange, transformed: Any, config: Config, directory: str) -> None:
@@ -116,48 +115,17 @@ def from_examples(predict: Callable[..., Any], columns: Mapping[str, Any], key: 
     """
 
     def serve(examples: Any) -> Any:
-        spec = {name: _tolerant(feature) for name, feature in columns.items()}
-        own = {name: tf.io.FixedLenFeature([], f.dtype, default_value=_MISSING[f.dtype]) for name, f in key.values()}
-        parsed = tf.io.parse_example(examples, spec | own)
-        keys = next((parsed[name] for name in own), None)
-        if own.keys() & columns.keys():  # a feature, too, which is parsed otherwise
-            parsed = tf.io.parse_example(examples, spec)
-        return predict({name: parsed[name] for name in columns}, keys)
+        parsed, keys = raw_columns.parse(examples, columns, dict(key.values()))
+        return predict(parsed, next(iter(keys.values()), None))
 
-    return _concrete(serve, tf.TensorSpec([None], tf.string, name="examples"))
+    return raw_columns.concrete_of_examples(serve)
 
 
 def from_columns(predict: Callable[..., Any], columns: Mapping[str, Any], key: Mapping[str, Any]) -> Any:
     """Return the concrete function `raw`: typed columns [n], without what means missing, into `predict`; see `from_examples`."""
-    dtypes = {name: feature.dtype for name, feature in (*columns.items(), *key.values())}
-    names = argument_names(dtypes)
-    signature = {names[name]: tf.TensorSpec([None], dtype, name=names[name]) for name, dtype in dtypes.items()}
 
-    def serve(**tensors: Any) -> Any:
-        keys = next((tf.identity(tensors[names[name]]) for name, _ in key.values()), None)
-        return predict({name: _as_parsed(tensors[names[name]], feature) for name, feature in columns.items()}, keys)
+    def serve(typed: Mapping[str, Any]) -> Any:
+        keys = next((tf.identity(typed[name]) for name, _ in key.values()), None)
+        return predict({name: raw_columns.as_parsed(typed[name], feature) for name, feature in columns.items()}, keys)
 
-    return tf.function(serve, autograph=False).get_concrete_function(**signature)
-
-
-def _concrete(function: Callable[..., Any], spec: Any) -> Any:
-    return tf.function(function, autograph=False).get_concrete_function(spec)
-
-
-def _tolerant(feature: Any) -> Any:
-    """Let a column that the schema calls required be absent: its default then means missing."""
-    if not isinstance(feature, tf.io.FixedLenFeature):
-        return feature
-    default = tf.fill(feature.shape, tf.constant(_MISSING[feature.dtype], feature.dtype))
-    return tf.io.FixedLenFeature(feature.shape, feature.dtype, default_value=default)
-
-
-def _as_parsed(values: Any, feature: Any) -> Any:
-    """Turn a typed column [n] into what parsing an example gives: sparse without the missing values, or dense."""
-    if isinstance(feature, tf.io.FixedLenFeature):
-        return tf.reshape(values, [-1, *feature.shape])
-    here = tf.logical_not(tf.math.is_nan(values)) if feature.dtype.is_floating else values != _MISSING[feature.dtype]
-    rows = tf.where(here)
-    indices = tf.concat([rows, tf.zeros_like(rows)], axis=1)
-    shape = tf.stack([tf.size(values, tf.int64), tf.constant(1, tf.int64)])
-    return tf.SparseTensor(indices, tf.boolean_mask(values, here), shape)
+    return raw_columns.concrete(serve, raw_columns.typed_signature({**columns, **dict(key.values())}))

@@ -1,0 +1,172 @@
+"""The run_fn of a bandit that TFX's Trainer gets, by this dotted path: reads the log, fits the agent, exports its policy.
+
+Everything it needs is in fn_args and the config inside it. Never reads raw data and never judges the policy. Imports
+TensorFlow at the top.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_transform.saved import saved_transform_io_v2
+
+from waze_data_tfx.bandits.agents import make_agent
+from waze_data_tfx.bandits.agents.base import Agent, load_state, save_state
+from waze_data_tfx.bandits.decisions import Problem
+from waze_data_tfx.bandits.export import Columns, export
+from waze_data_tfx.bandits.policies.identity import Identity, read_identity
+from waze_data_tfx.config.bandit import Bandit
+from waze_data_tfx.config.schema import Config
+from waze_data_tfx.features.inputs import model_inputs
+
+from . import contexts
+from .arms import read_arm_features
+from .examples import read_split
+from .logged import Log, read_log
+
+HISTORY_FILE = "training.json"
+STATE_FILE = Path("assets.extra") / "agent.npz"
+
+
+def run_fn(fn_args: Any) -> None:
+    """Fit on fn_args.train_files, measure on eval_files, export to serving_model_dir, write training.json to model_run_dir.
+
+    The agent, its settings and its seed are those of fn_args.hyperparameters, as component Hyperparameter writes them.
+
+    Raises:
+        DataError: a split is empty, or the log cannot be learnt from.
+        UserError: a setting is wrong.
+    """
+    config = Config.model_validate_json(fn_args.custom_config["config"])
+    assert config.bandit is not None
+    started = time.monotonic()
+    transformed = tft.TFTransformOutput(fn_args.transform_output or fn_args.transform_graph_path)
+    inputs = model_inputs(transformed, config)
+    encode, context_dim = contexts.encoder(inputs), contexts.width(inputs)
+    spec = transformed.transformed_feature_spec()
+    train, evaluation = (
+        read_log(read_split(name, files, spec, config), config, encode, context_dim)
+        for name, files in (("train", fn_args.train_files), ("eval", fn_args.eval_files))
+    )
+    read_s, started = time.monotonic() - started, time.monotonic()
+    problem = problem_of(config.bandit, context_dim)
+    chosen = dict(fn_args.hyperparameters["values"])
+    name, seed, settings = chosen["agent"], chosen["seed"], chosen["settings"]
+    agent = make_agent(name, problem, settings, seed=seed)
+    begun = _warm_start(agent, fn_args.base_model)
+    fitted = agent.fit(train.batches)
+    fit_s, started = time.monotonic() - started, time.monotonic()
+    identity = identity_of(agent, {"name": name, **settings}, config)
+    export(agent.policy, problem, identity, columns=_columns(transformed, encode, config), directory=fn_args.serving_model_dir)
+    _save_state(agent, fn_args.serving_model_dir)
+    seconds = {"read": read_s, "fit": fit_s, "export": time.monotonic() - started}
+    record = {
+        "policy_id": identity.policy_id,
+        "agent": name,
+        "settings": settings,
+        "warm_start": begun,
+        "fit": dict(fitted),
+        "n_train_rows": train.split.n_rows,
+        "n_eval_rows": evaluation.split.n_rows,
+        "context": contexts.names(inputs),
+        "eval": measured(agent, evaluation),
+        "seconds": seconds,
+    }
+    _write_record(fn_args.model_run_dir, record)
+
+
+def problem_of(bandit: Bandit, context_dim: int) -> Problem:
+    """Return the problem that the agent learns."""
+    arms = read_arm_features(bandit.arm_features, bandit.actions) if bandit.arm_features else None
+    return Problem(bandit.actions, context_dim, arms)
+
+
+def identity_of(agent: Agent, described: Mapping[str, Any], config: Config) -> Identity:
+    """Return who the policy is: its id follows from what was learnt, so that the same training is the same policy."""
+    bandit = config.bandit
+    assert bandit is not None
+    digest = hashlib.blake2b(digest_size=6)
+    for name, values in sorted(agent.state().items()):
+        digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
+    return Identity(
+        actions=bandit.actions,
+        policy_id=f"{config.name}-{digest.hexdigest()}",
+        agent=described,
+        floor=bandit.serving.floor,
+        seed=bandit.serving.seed,
+        fallback=bandit.serving.fallback_action,
+        criteria_columns=bandit.serving.criteria_columns,
+    )
+
+
+def _columns(transformed: Any, encode: contexts.Encode, config: Config) -> Columns:
+    """Return what a row of the served policy consists of: the raw columns, and the transform's graph that makes its context."""
+    assert config.bandit is not None
+    spec, log = transformed.raw_feature_spec(), config.bandit.columns
+    loader = saved_transform_io_v2.SavedModelLoader(transformed.transform_savedmodel_dir)
+
+    def as_context(raw: Mapping[str, Any]) -> Any:
+        return encode(loader.apply_transform_model(dict(raw)))
+
+    def of(name: str | None) -> tuple[str, Any] | None:
+        return (name, spec[name]) if name else None
+
+    key = of(config.key)
+    assert key is not None
+    return Columns(
+        context={name: spec[name] for name in config.features.column_types() if name in spec},
+        as_context=as_context,
+        key=key,
+        eligible=log.eligible,
+        draw=of(log.decision),
+        criteria={name: spec[name] for name in config.bandit.serving.criteria_columns},
+        resources=loader._imported,
+    )
+
+
+def measured(agent: Agent, log: Log) -> dict[str, float]:
+    """Return how well the agent expects the rewards of decisions that it did not learn from.
+
+    mse: of the score of the action taken against the reward; mse_of_mean: of the mean reward against it.
+    """
+    policy = tf.function(agent.policy, autograph=False, reduce_retracing=True)
+    errors: list[np.ndarray] = []
+    rewards: list[np.ndarray] = []
+    for batch in log.batches():
+        scores = policy(tf.constant(batch.context), tf.constant(batch.eligible)).scores.numpy()
+        errors.append(scores[np.arange(len(batch.action)), batch.action] - batch.reward)
+        rewards.append(batch.reward)
+    reward = np.concatenate(rewards)
+    return {
+        "mse": float(np.mean(np.concatenate(errors) ** 2)),
+        "mse_of_mean": float(np.var(reward)),
+        "mean_reward": float(reward.mean()),
+    }
+
+
+def _warm_start(agent: Agent, base_model: str | None) -> str | None:
+    """Begin from the last accepted policy, if there is one; return where it lies."""
+    if not base_model:
+        return None
+    folder = Path(base_model)
+    agent.warm_start(load_state(folder / STATE_FILE), read_identity(folder).actions)
+    return base_model
+
+
+def _write_record(directory: str, record: dict[str, Any]) -> None:
+    tf.io.gfile.makedirs(directory)
+    with tf.io.gfile.GFile(os.path.join(directory, HISTORY_FILE), "w") as file:
+        file.write(json.dumps(record, indent=1, default=float))
+
+
+def _save_state(agent: Agent, directory: str) -> None:
+    file = Path(directory) / STATE_FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_state(agent.state(), file)
