@@ -15,7 +15,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, path_utils
 
-from waze_data_tfx.components.evaluator import logic
+from waze_data_tfx.components.evaluator import logic, off_policy
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.evaluation.verdict import Verdict
 
@@ -32,7 +32,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Write TFMA's metrics, metrics.json, verdict.json and sample.json, and the blessing.
+        """Write TFMA's metrics, metrics.json, verdict.json and sample.json, of a bandit off_policy.json, and the blessing.
 
         Raises:
             RunFailed: the candidate cannot be evaluated.
@@ -44,7 +44,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples = input_dict[specs.EXAMPLES_KEY]
         evaluation = artifact_utils.get_single_instance(output_dict[specs.EVALUATION_KEY])
         blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
-        verdict = logic.evaluate(
+        evaluate = off_policy.evaluate if config.task == "bandit" else logic.evaluate
+        verdict = evaluate(
             config,
             logic.Inputs(
                 model=_saved_model(model),

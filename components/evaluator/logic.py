@@ -77,7 +77,7 @@ def evaluate(config: Config, inputs: Inputs, directory: str, make_pipeline: Call
         note=inputs.no_baseline,
     )
     if unfit:
-        judged = _not_compared(judged, inputs, unfit)
+        judged = not_compared(judged, inputs, unfit)
     results.write(metrics, baseline_metrics, Path(directory) / results.METRICS_FILE)
     (Path(directory) / VERDICT_FILE).write_text(judged.to_json(), encoding="utf-8")
     write_sample(Path(directory) / SAMPLE_FILE, output, sample, predictions)
@@ -167,7 +167,7 @@ def _measure(
     return measure.measure(config, models, inputs.file_patterns, directory, make_pipeline)[""], None, unfit
 
 
-def _not_compared(judged: Verdict, inputs: Inputs, why: str) -> Verdict:
+def not_compared(judged: Verdict, inputs: Inputs, why: str) -> Verdict:
     """Return the verdict of a candidate whose baseline cannot be evaluated: refused by its bounds, or else inconclusive."""
     status: Status = "refused" if judged.status == "refused" else "inconclusive"
     identity = inputs.baseline.identity if inputs.baseline else None

@@ -89,6 +89,10 @@ class OffPolicy(Section):
     margin: Annotated[
         float, Field(ge=0, description="How much worse than these its lower bound may be, in units of the reward.")
     ] = 0.0
+    unsubscribe_margin: Annotated[
+        float,
+        Field(ge=0, description="How far above the log's the upper bound of its rate of unsubscribes may be: the guard-rail."),
+    ] = 0.005
 
 
 class Bandit(Section):

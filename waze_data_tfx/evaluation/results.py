@@ -55,9 +55,9 @@ def write(metrics: Metrics, baseline: Metrics | None, file: Path) -> None:
 
 
 def _undefine(values: dict[str, float]) -> None:
-    """Make areas NaN that no row of a class leaves undefined, and take out the shares that say so."""
+    """Make areas NaN that no row of a class leaves undefined, and take out the shares that say so; a policy's has none."""
     for name, shares in AREAS.items():
-        if name in values and any(math.isnan(values[share]) for share in shares):
+        if name in values and any(math.isnan(values.get(share, 0.0)) for share in shares):
             values[name] = math.nan
     for share in {share for shares in AREAS.values() for share in shares}:
         values.pop(share, None)

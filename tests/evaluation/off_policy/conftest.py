@@ -169,3 +169,15 @@ def place(tmp_path_factory, log):
     for name, scores in (("good", good), ("bad", bad), ("baiting", baiting)):
         save_policy(folder / name, scores)
     return folder
+
+
+@pytest.fixture(scope="session")
+def off_policy_config():
+    """Return the config of the log, with what is asked for."""
+    return config
+
+
+@pytest.fixture(scope="session")
+def simulated():
+    """Return the functions that make a log, write it and save a policy."""
+    return simulate, write_examples, save_policy

@@ -1,7 +1,8 @@
 """The additive sums behind a slice's result, of all policies at once.
 
-`bandits.estimators` does the arithmetic; what is known here is which policies there are, and that sums are kept per fold of users,
-so that the best single arm of a fold can be chosen on the others. Called by `metrics`; read by `estimates`. Imports nothing heavy.
+`bandits.estimators` does the arithmetic; what is known here is which policies there are, and that sums are kept per fold of
+users, so that the best single arm of a fold can be chosen on the others. Called by `metrics`; read by `estimates`. Imports
+nothing heavy.
 """
 
 import math

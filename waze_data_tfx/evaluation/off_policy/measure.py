@@ -1,8 +1,8 @@
 """Estimates what a candidate policy and a baseline would have earned, from the log alone, in one Beam pipeline.
 
 Called by the Evaluator. Two passes over the split within the pipeline: sums for the cross-fitted reward model, then the metrics;
-memory is that of a batch and of the sums. A batch travels as one extract per slice, which the metrics take as well as single rows,
-so that they cost arithmetic and not Python per row. Imports TensorFlow, Beam and TFMA at the top.
+memory is that of a batch and of the sums. A batch travels as one extract per slice, which the metrics take as well as single
+rows, so that they cost arithmetic and not Python per row. Imports TensorFlow, Beam and TFMA at the top.
 """
 
 import dataclasses

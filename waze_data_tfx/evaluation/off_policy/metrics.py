@@ -19,12 +19,12 @@ import numpy as np
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.metrics import metric_types
 
-from waze_data_tfx.evaluation.spec import BASELINE, CANDIDATE
-from waze_data_tfx.evaluation.verdict import EXAMPLE_COUNT
+from waze_data_tfx.evaluation.spec import CANDIDATE
 
 from . import estimates
 from .evidence import Evidence
-from .results import Estimate, SliceResult
+from .numbers import number
+from .results import SliceResult
 from .rows import Rows
 from .settings import Settings
 
@@ -52,44 +52,6 @@ class OffPolicyMetric(metric_types.Metric):
 
 
 metric_types.register_metric(OffPolicyMetric)
-
-
-def number(result: SliceResult, name: str, model_name: str) -> float:
-    """Return a public metric's number of the candidate, or of the baseline; NaN where it is not defined."""
-    policy = result.policy(BASELINE if model_name == BASELINE else CANDIDATE)
-    if name == EXAMPLE_COUNT:
-        return float(result.n_rows)
-    if name == "auc":
-        return _number(result.baseline_auc if model_name == BASELINE else result.auc)
-    if policy is None:
-        return float("nan")
-    if name in ("effective_sample_size", "max_weight", "mean_weight", "clipped_share", "support"):
-        return _number(getattr(policy, name))
-    base, method, end = _parts(name)
-    estimate = policy.unsubscribe_rate if base == "unsubscribe_rate" else policy.estimates.get(base)
-    return _of(estimate, method, end)
-
-
-def _parts(name: str) -> tuple[str, str, str]:
-    """Return (dr, bootstrap, lower) of `dr_bootstrap_lower`, and (dr, "", "") of `dr`."""
-    for method in ("bootstrap", "bernstein"):
-        base, found, end = name.partition(f"_{method}_")
-        if found:
-            return base, method, end
-    return name, "", ""
-
-
-def _of(estimate: Estimate | None, method: str, end: str) -> float:
-    if estimate is None:
-        return float("nan")
-    if not method:
-        return _number(estimate.value)
-    found = estimate.interval(method)
-    return _number(found[("lower", "upper").index(end)] if found else None)
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
 
 
 def _computations(name: str, settings: dict[str, Any], model_names: list[str] | None = None) -> list[Any]:
