@@ -4,9 +4,7 @@ Called by executor.py. TensorFlow is imported when the copy is loaded. Never cha
 """
 
 import base64
-import hashlib
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 
 from waze_data_tfx import versions
 from waze_data_tfx.errors import RunFailed
+from waze_data_tfx.versions import checksums
 
 VERDICT_FILE, SAMPLE_FILE = "verdict.json", "sample.json"
 PUSHED_VERDICT = Path("assets.extra") / VERDICT_FILE
@@ -62,17 +61,6 @@ def push(model: Path, blessing: Path, directory: Path, *, keep: int) -> Outcome:
     deleted = versions.prune(directory, keep)
     tail = f"; deleted {', '.join(map(str, deleted))}" if deleted else ""
     return Outcome(number, f"version {number} is current in {directory}{tail}")
-
-
-def checksums(folder: Path) -> dict[str, str]:
-    """Return the BLAKE2 digest of every file below the folder, by relative path."""
-    found = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = Path(parent) / name
-            with path.open("rb") as file:
-                found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "blake2b").hexdigest()
-    return found
 
 
 def _same(version: dict[str, str], wanted: dict[str, str]) -> bool:
