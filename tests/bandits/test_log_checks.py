@@ -1,6 +1,7 @@
 """What is counted of a log, by hand, and what a run says of each fault planted in a simulated one."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -15,7 +16,7 @@ from waze_data_tfx.bandits.simulators.world import ACTIONS
 from waze_data_tfx.errors import DataError
 
 SPEC = LogSpec(actions=("a", "b", "c"), rewards=(-1.0, 0.0, 1.0))
-ROW = {"action": "a", "eligible": ["a", "b"], "propensity": 0.5, "reward": 0.0, "day": "2025-01-06", "who": "d1"}
+ROW = {"action": "a", "eligible": ["a", "b"], "propensity": 0.5, "reward": 0.0, "day": "2025-01-06", "who": "d1", "user": "u1"}
 KINDS = {"eligible": pa.list_(pa.large_string()), "propensity": pa.float64(), "reward": pa.float64()}
 
 
@@ -44,7 +45,7 @@ def test_counts_are_those_of_the_rows() -> None:
     assert counts.taken == {"a": 2, "b": 1, "c": 1}
     assert counts.eligible == {"a": 4, "b": 4, "c": 2}  # no name at all is every action
     assert counts.weight == {"a": 4.0, "b": 4.0, "c": 1.0}
-    assert counts.variance == {"a": 2 * 2 * (2 - 1), "b": 4 * (4 - 1), "c": 0.0}
+    assert {name: sum(groups) for name, groups in counts.excess.items()} == {"a": 0.0, "b": 0.0, "c": -1.0}
     assert counts.rewards == {"-1": 1, "0": 2, "1": 1}
     first = (date(2025, 1, 6) - EPOCH).days
     assert counts.days == {str(first): [3, 0.0], str(first + 1): [1, 0.0]}
@@ -58,8 +59,10 @@ def test_counts_of_parts_add_up_whatever_the_parts() -> None:
     for start in range(0, len(log), 170):  # slices of Arrow arrays, as a reader gives them
         part = count(spec, LogRows(*(column.slice(start, 170) for column in rows)))
         parts.add(from_json(json.loads(json.dumps(to_json(part)))))
-    for name in ("weight", "variance"):
-        assert getattr(parts, name) == pytest.approx(getattr(whole, name))
+    assert parts.weight == pytest.approx(whole.weight)
+    for name in ACTIONS:
+        assert parts.excess[name] == pytest.approx(whole.excess[name], abs=1e-9)
+        assert sum(whole.excess[name]) == pytest.approx(whole.weight[name] - whole.eligible[name])
     for name in ("rows", "taken", "eligible", "rewards", "faults", "days"):
         assert getattr(parts, name) == getattr(whole, name)
     assert sum(whole.taken.values()) == whole.rows == len(log)
@@ -140,10 +143,11 @@ def test_a_hole_in_the_log_stops_the_run_and_its_ends_warn() -> None:
 def rows_of(log: newsletter.Log) -> LogRows:
     """Return a simulated log as its query's rows."""
     table = tables.decisions_table(log).combine_chunks()
-    columns = {name: table[name].combine_chunks() for name in ("action", "eligible_actions", "propensity", "decision_id")}
+    columns = {name: table[name].combine_chunks() for name in ("action", "eligible_actions", "propensity")}
     day = pc.strftime(table["decided_at"].combine_chunks(), format="%Y-%m-%d")
     reward = pa.array(log.reward(72))
-    return LogRows(columns["action"], columns["eligible_actions"], columns["propensity"], reward, day, columns["decision_id"])
+    who, user = (table[name].combine_chunks() for name in ("decision_id", "user_id"))
+    return LogRows(columns["action"], columns["eligible_actions"], columns["propensity"], reward, day, who, user)
 
 
 @pytest.fixture(scope="module")
@@ -191,8 +195,19 @@ def test_every_fault_is_tried() -> None:
 
 
 def test_sound_logs_are_not_accused() -> None:
-    for seed in range(20):
+    for seed in range(8):
         assert [f.name for f in simulated(newsletter.simulate(n_users=150, weeks=3, seed=seed)) if f.level == "error"] == []
+
+
+def test_a_policy_that_draws_alike_for_a_user_every_time_is_not_accused(log: newsletter.Log) -> None:
+    """Its propensities are right, and its decisions of one user depend on each other."""
+    probabilities = newsletter.popularity(log.contexts)
+    rows = np.arange(len(log))
+    for seed in range(8):
+        of_user = np.random.default_rng(100 + seed).random(2500)[log.contexts.user]
+        action = newsletter.draw_actions(probabilities, of_user)
+        alike = replace(log, action=action, propensity=probabilities[rows, action])
+        assert [f for f in simulated(alike) if f.level == "error"] == []
 
 
 def test_the_summary_holds_what_a_report_shows() -> None:
