@@ -26,10 +26,10 @@ COMMANDS = (
     "compare",
     "predict",
     "rollback",
-    "registry",
     "node",
     "doctor",
     "schema",
+    "registry",
 )
 CONFIG = """\
 name: eta
