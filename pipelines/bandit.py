@@ -151,10 +151,10 @@ def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
         model=model,
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_validator.outputs["blessing"],
+        policy_resolution=policy_resolver.outputs["resolution"],
         custom_config={"config": text},
     )
     prepared.gate(config, [trainer, evaluator, pusher])
-    pusher.add_upstream_node(policy_resolver)
     copier = preparation.copier_of(config, pusher)
     return [
         *prepared.all,
