@@ -22,6 +22,7 @@ LEARNING = (
     "training",
     "models",
     "features/inputs.py",
+    "features/raw_columns.py",
     "usercode.py",
     *(f"config/{m}.py" for m in ("evaluation", "model", "names", "tuner", "view")),
 )
