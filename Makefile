@@ -48,6 +48,7 @@ bench: install ## times against plain TFX, as ratios
 	$(BIN)/python benchmarks/feature_test.py
 	$(BIN)/python benchmarks/ingestion.py
 	$(BIN)/python benchmarks/split_statistics.py
+	$(BIN)/python benchmarks/bandit_lab.py
 	$(BIN)/python benchmarks/neural_bandits.py
 	$(BIN)/python benchmarks/linear_bandits.py
 	$(BIN)/python benchmarks/policy_ranking.py
