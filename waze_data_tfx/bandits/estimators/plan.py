@@ -34,6 +34,14 @@ class Grid:
     switch_tau: tuple[float, ...] = (10.0,)
     dros_lambda: tuple[float, ...] = (100.0,)
 
+    def __post_init__(self) -> None:
+        for name, values in (("clip", self.clip), ("switch_tau", self.switch_tau), ("dros_lambda", self.dros_lambda)):
+            if not values or not all(v >= 0 for v in values) or (name == "clip" and 0 in values):
+                lowest = "above 0" if name == "clip" else "at least 0"
+                raise UserError(f"{name}: received {list(values)}; expected at least one number, each {lowest}")
+            if len({f"{v:g}" for v in values}) < len(values):
+                raise UserError(f"{name}: received {list(values)}; expected numbers that differ in their first six digits")
+
     def of(self, estimator: str) -> tuple[float, ...]:
         """Return an estimator's hyperparameters; none for dm."""
         return {"dm": (), "switch_dr": self.switch_tau, "dros": self.dros_lambda}.get(estimator, self.clip)
@@ -124,6 +132,8 @@ class Plan:
         Weights reach from 0 to their clip or, if that is less, to 1 / min_propensity, the logging policy's smallest probability;
         where that is not stated, to the largest weight that was seen: the bound then holds if no larger one was possible.
         """
+        if min_propensity is not None and not 0 < min_propensity <= 1:
+            raise UserError(f"min_propensity: received {min_propensity}; expected above 0 and at most 1")
         found: dict[str, tuple[float, float]] = {ROWS: (1.0, 1.0), **self.outcomes}
         for policy, grid in self.policies.items():
             seen = sums.range_of(f"{policy}.weight")[1]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from waze_data_tfx.bandits.estimators.sums import ROWS, Sums
+from waze_data_tfx.bandits.estimators.terms import no_overlap
 from waze_data_tfx.errors import DataError
 
 
@@ -56,7 +57,7 @@ class Quantity:
         for coefficient, numerator, denominator in self.ratios:
             below = totals[:, sums.index(denominator)]
             if (below <= 0).any():
-                raise self._no_overlap()
+                raise no_overlap(self.name)
             answer += coefficient * totals[:, sums.index(numerator)] / below
         return answer
 
@@ -70,9 +71,19 @@ class Quantity:
             gradient[below] -= coefficient * means[above] / means[below] ** 2
         return gradient
 
-    def _no_overlap(self) -> DataError:
-        return DataError(
-            f"{self.name}: the policy takes none of the logged actions, all weights are 0 (of the rows or of a resample); "
-            "expected some overlap",
-            hint="log with a policy that explores, or judge by an estimator with a reward model (dm, dr).",
+
+def must_vary(sums: Sums, outcome: str) -> None:
+    """Refuse rows in which an outcome is always the same, such as a reward that is 0 throughout.
+
+    The mean of such rows is right as a number, but resampling them gives an interval of width 0, and a join that lost its clicks
+    looks the same. Bernstein's interval holds for them.
+
+    Raises:
+        DataError: the outcome has one value only.
+    """
+    low, high = sums.range_of(outcome)
+    if low == high:
+        raise DataError(
+            f"{outcome}: is {low:g} in all {sums.n_rows} rows; expected at least two values",
+            hint="look at the join of outcomes; if the log is right, use Bernstein's interval.",
         )

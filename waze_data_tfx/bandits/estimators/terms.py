@@ -46,7 +46,7 @@ def value(terms: Terms) -> float:
     """
     normaliser = terms.normaliser.sum()
     if normaliser <= 0:
-        raise no_overlap("the rows")
+        raise no_overlap("the policy's value")
     return float(terms.direct.mean() + terms.correction.sum() / normaliser)
 
 
@@ -121,8 +121,8 @@ def shrunk(weight: np.ndarray, lambda_: float) -> np.ndarray:
 def mrdr_weight(rounds: Rounds) -> np.ndarray:
     """Return the weights that the reward model of MRDR, more robust doubly robust, is fitted with, [n].
 
-    pi(a|x) (1 - p) / p^2 with p the propensity: Farajtabar, Chow and Ghavamzadeh 2018; the squared error is then
-    the variance of DR, so that the model errs least where errors would be weighted most. All 0 where the log knew one action only (p = 1).
+    pi(a|x) (1 - p) / p^2 with p the propensity: Farajtabar, Chow and Ghavamzadeh 2018. The squared error, so weighted, is the
+    variance of DR: the model errs least where errors would be weighted most. All 0 where the log knew one action only (p = 1).
     """
     p = np.asarray(rounds.propensity, np.float64)
     return at(rounds.probabilities, rounds.action) * (1 - p) / p**2
@@ -138,10 +138,11 @@ def residual(rounds: Rounds) -> np.ndarray:
     return np.asarray(rounds.reward, np.float64) - at(_model(rounds), rounds.action)
 
 
-def no_overlap(where: str) -> DataError:
+def no_overlap(what: str) -> DataError:
     """Return the error of a policy that never takes a logged action."""
     return DataError(
-        f"{where}: the policy takes none of the logged actions, its weights are all 0; expected some overlap",
+        f"{what}: the policy takes none of the logged actions, all weights are 0 (of all rows or of a resample); "
+        "expected some overlap",
         hint="log with a policy that explores, or judge by an estimator with a reward model (dm, dr).",
     )
 

@@ -8,7 +8,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 OFF_POLICY_FILE = "off_policy.json"
@@ -130,6 +130,8 @@ class SliceResult:
         policies: candidate first.
         differences: candidate and candidate_eval minus baseline, logging, best_arm and every arm, and minus each other.
         calibration: one entry per action.
+        tuned: hyperparameters that SLOPE chose for the candidate and that hold for all policies: switch_tau, dros_lambda and
+            max_weight, which is the config's if that names one.
     """
 
     slice: str
@@ -142,6 +144,7 @@ class SliceResult:
     policies: tuple[PolicyResult, ...]
     differences: tuple[Difference, ...]
     calibration: tuple[Calibration, ...]
+    tuned: Mapping[str, float | None] = field(default_factory=dict)
 
     def policy(self, name: str) -> PolicyResult | None:
         """Return a policy by its name; None if it was not evaluated."""
@@ -161,7 +164,7 @@ class OffPolicy:
         estimator: the gate's: `differences` and `unsubscribe_rate` are made with it.
         interval: the gate's: bootstrap or bernstein.
         confidence: of every interval, such as 0.95, two-sided.
-        settings: what the estimators were given or tuned to: clip (largest weight), switch_tau, dros_lambda.
+        settings: what was asked for: max_weight (None: tuned), n_bootstrap, n_folds.
         reward_model: source of q-hat (cross_fitted or scores), n_folds, l2, n_rows, and out of fold mse and mse_of_mean.
         slices: all rows first.
     """
