@@ -46,7 +46,8 @@ class PolicyResult:
             the other folds of the users, fold by fold, so that its value does not profit from the choice.
         action: of an arm its name; of best_arm the name of the arm that is best on all rows; else "".
         is_best: whether this arm is the one that best_arm names.
-        estimates: expected reward by estimator: ips, snips, dm, dr, sndr, switch_dr, dros.
+        estimates: expected reward by estimator: ips, snips, dm, dr, sndr, switch_dr, dros. Intervals say how an estimate varies,
+            not how far dm, switch_dr and dros, or clipping, lead away from the truth.
         unsubscribe_rate: by the gate's estimator on the unsubscribe outcome; None without such a column.
         effective_sample_size: (sum w)^2 / sum w^2 of the unclipped weights.
         mean_weight: near 1 where the log supports the policy and its propensities are right.
