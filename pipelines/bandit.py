@@ -31,6 +31,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
     shared = view.settings(config, view.LABEL)
     bandit = dump(config.bandit)
     agent = bandit.pop("agent")
+    bandit.pop("warm_start")  # is what Trainer waits for
     warm = begins_from_accepted(config)
     judged = {"off_policy": bandit.pop("off_policy")}
     return (
@@ -83,9 +84,10 @@ def nodes(config: Config) -> tuple[Node, ...]:
             ("Trainer", "Evaluator", "InfraValidator", "PolicyResolver", *gates),
             gates=gates,
             pushes=True,
-            settings={"push": dump(config.push)},
-            library=(THIS, "components/pusher", "versions.py"),
+            settings={"push": dump(config.push), "serving": bandit["serving"], "off_policy": judged["off_policy"]},
+            library=(THIS, "components/pusher", "evaluation", "bandits", "versions.py", *CONFIG),
         ),
+        preparation.copier_node(config),
     )
 
 
@@ -149,8 +151,20 @@ def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
         model=model,
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_validator.outputs["blessing"],
+        policy_resolution=policy_resolver.outputs["resolution"],
         custom_config={"config": text},
     )
     prepared.gate(config, [trainer, evaluator, pusher])
-    pusher.add_upstream_node(policy_resolver)
-    return [*prepared.all, *accepted, hyperparameter, trainer, resolver, evaluator, infra_validator, policy_resolver, pusher]
+    copier = preparation.copier_of(config, pusher)
+    return [
+        *prepared.all,
+        *accepted,
+        hyperparameter,
+        trainer,
+        resolver,
+        evaluator,
+        infra_validator,
+        policy_resolver,
+        pusher,
+        copier,
+    ]

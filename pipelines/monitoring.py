@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tfx.dsl.components.base.base_node import BaseNode
 
 THIS = ("pipelines/monitoring.py", "pipelines/earlier.py", "pipelines/baseline.py")
+LOG = ("bandits/log_checks.py", "bandits/log_findings.py")
 STATISTICS = ("components/statistics_gen", "data/statistics.py", "data/top_values.py")
 JUDGES = (*THIS, "components/distribution_validator", "monitoring", "evaluation/verdict.py")
 EARLIER, DRIFT = "EarlierStatistics", "DriftValidator"
@@ -58,7 +59,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
                     "features": sorted(config.features.column_types()),
                     "left out": [config.label, config.weight],
                 },
-                library=(*THIS, "components/query_example_gen", "data", "config/monitoring.py", "monitoring/statistics.py"),
+                library=(*THIS, "components/query_example_gen", "data", *LOG, "config/monitoring.py", "monitoring/statistics.py"),
                 data=tuple(input_files(for_serving(config), "monitoring.skew.input")),
             ),
             Node(SERVING_STATISTICS, (SERVING,), settings={"n_quantiles": N_QUANTILES}, library=(*THIS, *STATISTICS)),

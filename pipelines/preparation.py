@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
 
 PREPROCESSING_FN = "waze_data_tfx.features.entry.preprocessing_fn"
+
 THIS = "pipelines/preparation.py"  # how a node is wired and parametrized is part of its key
 
 
@@ -43,13 +44,19 @@ def nodes(config: Config) -> tuple[Node, ...]:
                 "columns": columns,
                 "label_empty": config.label_empty,
                 **shared,
+                **({"bandit": {**log_settings(config)["bandit"], "rewards": config.bandit.rewards}} if config.bandit else {}),
                 **({"rewards": config.bandit.rewards, **log_settings(config)} if config.bandit else {}),
             },
             library=(
                 THIS,
-                *(("bandits/log_checks.py", "bandits/log_findings.py", "config/bandit.py") if config.bandit else ()),
+                *(
+                    ("bandits/log_checks.py", "bandits/log_findings.py", "bandits/log_findings.py", "config/bandit.py")
+                    if config.bandit
+                    else ()
+                ),
                 "components/query_example_gen",
                 "data",
+                *monitoring.LOG,
                 "config/split.py",
                 "config/window.py",
                 "monitoring/statistics.py",
@@ -134,6 +141,23 @@ def components(config: Config, *, data_fingerprint: str) -> Prepared:
     watching = monitoring.components(config, statistics_gen.outputs["statistics"])
     every = [example_gen, statistics_gen, schema_gen, validator, *watching, transform]
     return Prepared(example_gen, schema_gen, validator, transform, watching, every)
+
+
+def copier_node(config: Config) -> Node:
+    """Return the node that ends every graph that pushes: the pushed model's copy in the registry."""
+    library = (THIS, "components/copier", "registry.py", "versions.py")
+    return Node("Copier", ("Pusher",), settings={"registry": dump(config.registry)}, library=library)
+
+
+def copier_of(config: Config, pusher: Any) -> Any:
+    """Return the component of `copier_node`."""
+    from tfx.dsl.compiler.constants import PIPELINE_RUN_ID_PARAMETER_NAME
+    from tfx.orchestration import data_types
+
+    from waze_data_tfx.components.copier import Copier
+
+    run = data_types.RuntimeParameter(name=PIPELINE_RUN_ID_PARAMETER_NAME, ptype=str)
+    return Copier(pushed_model=pusher.outputs["pushed_model"], run_id=run, config=config.model_dump_json(by_alias=True))
 
 
 def pipeline_of(config: Config, nodes: "list[BaseNode]") -> "Pipeline":

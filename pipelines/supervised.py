@@ -77,6 +77,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
             settings={"push": dump(config.push)},
             library=(THIS, "components/pusher", "versions.py"),
         ),
+        preparation.copier_node(config),
     )
 
 
@@ -140,4 +141,5 @@ def components(config: Config, *, data_fingerprint: str) -> "list[BaseNode]":
         custom_config={"config": text},
     )
     prepared.gate(config, [*tuners, trainer, evaluator, pusher])
-    return [*prepared.all, *tuners, trainer, resolver, evaluator, infra_validator, pusher]
+    copier = preparation.copier_of(config, pusher)
+    return [*prepared.all, *tuners, trainer, resolver, evaluator, infra_validator, pusher, copier]

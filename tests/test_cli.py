@@ -29,6 +29,7 @@ COMMANDS = (
     "node",
     "doctor",
     "schema",
+    "registry",
 )
 CONFIG = """\
 name: eta
@@ -261,6 +262,35 @@ def test_rollback_says_what_is_current_now(config: str, capsys: Capture) -> None
     assert capsys.readouterr().out == f"{directory}: version 1 is current; was 2\n"
     assert call("rollback", config, "--to", "7") == 2
     assert "unknown version '7'; known: 1, 2" in capsys.readouterr().err
+
+
+def test_the_registry_lists_promotes_and_goes_back(config: str, capsys: Capture) -> None:
+    from waze_data_tfx import registry
+
+    directory = Path("output/eta/registry").resolve()
+    assert call("registry", "list", config) == 0
+    assert capsys.readouterr().out == f"{directory}: no generations yet\n"
+    for text in ("a", "b"):
+        model = Path("pushed") / text
+        (model / "assets.extra").mkdir(parents=True)
+        (model / "saved_model.pb").write_text(text)
+        verdict = {"status": "blessed", "model": {}, "checks": [{"name": "mae", "slice": "", "value": 2.5}]}
+        (model / "assets.extra" / "verdict.json").write_text(json.dumps(verdict))
+        registry.register(model, directory, run=f"run-{text}", pipeline="eta", pushed_version="1", keep=5)
+    assert call("registry", "rollback", config) == 0
+    assert capsys.readouterr().out == f"{directory}: generation 1 is current; was 2\n"
+    assert call("registry", "list", config) == 0
+    listed = capsys.readouterr().out
+    assert re.search(r"(?m)^1 +current +20\S+ +run-a +1 +blessed +mae 2.5 +[0-9a-f]{12} *$", listed)
+    assert re.search(r"(?m)^2 +20\S+ +run-b ", listed)
+    assert call("registry", "promote", config, "2") == 0
+    assert capsys.readouterr().out == f"{directory}: generation 2 is current; was 1\n"
+    assert call("registry", "list", config, "--json") == 0
+    assert [(g["number"], g["is_current"]) for g in json.loads(capsys.readouterr().out)] == [(2, True), (1, False)]
+    assert call("registry", "promote", config, "7") == 2
+    assert "unknown generation '7'; known: 1, 2" in capsys.readouterr().err
+    assert call("check", config, "--set", "registry.directory=gs://bucket/models") == 2
+    assert "registry.directory: expected a path: CURRENT may only be replaced" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", [None, "x", "7"])

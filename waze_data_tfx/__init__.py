@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from .config.monitoring import Thresholds as Thresholds
     from .config.push import Push as Push
     from .config.query_engine import QueryEngine as QueryEngine
+    from .config.registry import Registry as Registry
     from .config.schema import Config as Config
     from .config.split import Split as Split
     from .config.split import TimeSplit as TimeSplit
@@ -189,6 +190,7 @@ _HOMES = {
     "config.monitoring": ("ColumnThreshold", "Drift", "Monitoring", "Skew", "Thresholds"),
     "config.push": ("Push",),
     "config.query_engine": ("QueryEngine",),
+    "config.registry": ("Registry",),
     "config.schema": ("Config",),
     "config.split": ("Split", "TimeSplit"),
     "config.training": (

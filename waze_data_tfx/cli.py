@@ -331,6 +331,55 @@ def rollback(
     print(f"{directory}: version {versions.rollback(directory, to)} is current; was {before or 'none'}")
 
 
+registered = typer.Typer(help="The model registry: list its generations, choose the current one.", no_args_is_help=True)
+app.add_typer(registered, name="registry")
+
+
+@registered.command("list")
+def list_generations(config: ConfigPath, env: EnvName = "local", sets: Sets = None, as_json: AsJson = False) -> None:
+    """List the registry's generations, the newest first: which is current, and what is known of each."""
+    from . import registry
+
+    directory = _registry_of(config, env, sets)
+    found = registry.generations(directory)
+    if as_json:
+        from dataclasses import asdict
+
+        _print_json([asdict(g) for g in found])
+    elif found:
+        from .report.text import print_generations
+
+        print_generations(found)
+    else:
+        print(f"{directory}: no generations yet")
+
+
+@registered.command()
+def promote(
+    config: ConfigPath,
+    generation: Annotated[int, typer.Argument(metavar="GENERATION", help="Its number; `registry list` shows them.")],
+    env: EnvName = "local",
+    sets: Sets = None,
+) -> None:
+    """Make a generation of the registry the current one."""
+    from . import registry, versions
+
+    directory = _registry_of(config, env, sets)
+    before = versions.usable_current(directory)
+    registry.promote(directory, generation)
+    print(f"{directory}: generation {generation} is current; was {before or 'none'}")
+
+
+@registered.command("rollback")
+def back_one_generation(config: ConfigPath, env: EnvName = "local", sets: Sets = None) -> None:
+    """Make the generation before the current one current."""
+    from . import registry, versions
+
+    directory = _registry_of(config, env, sets)
+    before = versions.usable_current(directory)
+    print(f"{directory}: generation {registry.rollback(directory)} is current; was {before or 'none'}")
+
+
 @app.command()
 def node(
     name: Annotated[str, typer.Argument(metavar="NODE", help="Node of the compiled pipeline.")],
@@ -423,6 +472,14 @@ def _costs(config: Any) -> list[dict[str, Any]]:
         return [asdict(cost) for cost in engine_of(config).costs()]
     except errors.NoCredentials as error:
         return [{"what": "query", "n_rows": None, "n_bytes": None, "note": f"unknown: {error.message}"}]
+
+
+def _registry_of(path: Path, env: str, sets: list[str] | None) -> Path:
+    from .config import load
+
+    directory: Path | None = load(path, env=env, sets=sets or ()).config.registry.directory
+    assert directory is not None
+    return directory
 
 
 def _roots(config: Path | None) -> list[Path]:

@@ -3,6 +3,7 @@
 The model says which columns it reads, by its signature `raw`; the config may have moved on since it was pushed.
 """
 
+import json
 import os
 import sys
 import tempfile
@@ -22,7 +23,10 @@ from .errors import DataError, RunFailed, UserError, did_you_mean, unknown_name
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TYPES: dict[str, ColumnType] = {"float32": "float", "int64": "int", "string": "string"}
+TYPES: dict[str, ColumnType] = {"float32": "float", "int64": "int", "string": "string", "bool": "string"}
+"""By an argument's type the column's; a policy's mask of eligible actions is a list of names in a row."""
+POLICY = Path("assets.extra") / "policy.json"
+"""Beside a policy's graph: who it is, as `bandits.policies.identity` writes it."""
 
 
 def predict_file(config: Config, file: Path, *, version: int | None, limit: int | None) -> list[dict[str, Any]]:
@@ -52,13 +56,14 @@ def predict_file(config: Config, file: Path, *, version: int | None, limit: int 
     with _native_logs_held():
         model = _load(directory / str(number))
     kind = file_format(config, file)
-    wanted = _wanted(config, file, kind, _arguments(model, directory / str(number)), number)
+    arguments, masks = _arguments(model, directory / str(number))
+    wanted = _wanted(config, file, kind, arguments, number, optional=masks)
     batch = _rows(file, kind, {**wanted, **_shown(config, file, kind, wanted)}, limit)
     if kind == "tfrecord":
-        _check_present(file, batch, wanted, number)
+        _check_present(file, batch, {name: type_ for name, type_ in wanted.items() if name not in masks}, number)
     serialized = encode(batch, list(wanted))
     with _native_logs_held():
-        outputs = _predict(model, serialized)
+        outputs = _with_names(_predict(model, serialized), directory / str(number) / POLICY)
     columns = {**outputs, **{name: values for name, values in batch.to_pydict().items() if name not in outputs}}
     return [{**{name: values[i] for name, values in columns.items()}, "version": number} for i in range(len(serialized))]
 
@@ -113,19 +118,30 @@ def _load(path: Path) -> Any:
     return tf.saved_model.load(str(path))
 
 
-def _arguments(model: Any, path: Path) -> dict[str, ColumnType]:
-    """Return the type of each argument of the model's signature `raw`."""
+def _arguments(model: Any, path: Path) -> tuple[dict[str, ColumnType], set[str]]:
+    """Return the type of each argument of the model's signature `raw`, and which of them are masks of actions."""
     if RAW not in model.signatures:
         raise RunFailed(f"{path}: {unknown_name('signature', RAW, model.signatures)}", hint="push a model of this pipeline")
-    return {name: TYPES[spec.dtype.name] for name, spec in model.signatures[RAW].structured_input_signature[1].items()}
+    specs = model.signatures[RAW].structured_input_signature[1]
+    masks = {name for name, spec in specs.items() if spec.dtype.name == "bool"}
+    return {name: TYPES[spec.dtype.name] for name, spec in specs.items()}, masks
 
 
-def _wanted(config: Config, file: Path, kind: Format, arguments: Mapping[str, ColumnType], number: int) -> dict[str, ColumnType]:
-    """Return the type of each column that the model reads: the config's by that argument's name, or else the file's."""
+def _wanted(
+    config: Config, file: Path, kind: Format, arguments: Mapping[str, ColumnType], number: int, *, optional: set[str]
+) -> dict[str, ColumnType]:
+    """Return the type of each column that the model reads: the config's by that argument's name, or else the file's.
+
+    One of the `optional` arguments that the file does not have is left out: every action is eligible then.
+    """
     present = columns(file, kind) or []
     own = [*config.features.column_types(), *([config.key] if config.key else [])]
     named = {argument: column for names in (present, own) for column, argument in argument_names(names).items()}
-    wanted = {named.get(argument, argument): type_ for argument, type_ in arguments.items()}
+    wanted = {
+        named.get(argument, argument): type_
+        for argument, type_ in arguments.items()
+        if argument not in optional or kind == "tfrecord" or named.get(argument, argument) in present
+    }
     missing = [name for name in wanted if name not in present] if kind != "tfrecord" else []
     if missing:
         raise _missing(file, missing, present, number)
@@ -185,6 +201,21 @@ def _predict(model: Any, serialized: Any) -> dict[str, list[Any]]:
     outputs = model.signatures["serving_default"](examples=tf.constant(list(serialized)))
     order = sorted(outputs, key=lambda name: (name != "key", name != "prediction", name))
     return {name: [_plain(v) for v in outputs[name].numpy().tolist()] for name in order}
+
+
+def _with_names(outputs: dict[str, list[Any]], policy: Path) -> dict[str, list[Any]]:
+    """Return a policy's outputs with its actions by name, None for no action; any other model's as they are."""
+    if not policy.is_file():
+        return outputs
+    actions = [*json.loads(policy.read_text(encoding="utf-8"))["actions"], None]  # -1 is the last: none
+    by_name = {
+        "action": [actions[i] for i in outputs["action"]],
+        "ranked_actions": [[actions[i] for i in row if i >= 0] for row in outputs["ranked_actions"]],
+        **{n: [dict(zip(actions, row, strict=False)) for row in outputs[n]] for n in ("probabilities", "scores")},
+    }
+    first = ("key", "action", "propensity", "ranked_actions")
+    named = {**outputs, **by_name}
+    return {name: named[name] for name in sorted(named, key=lambda n: (first.index(n) if n in first else len(first), n))}
 
 
 @contextmanager

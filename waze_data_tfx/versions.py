@@ -1,13 +1,14 @@
 """A directory of versions: folders 1, 2, 3, ... and a one-line file CURRENT that names the one in use.
 
-Called by the Pusher and by `waze-tfx rollback`; a registry and a prediction store are directories of the same kind. A version
-is written aside, synced to disk and renamed, so a folder with a number is always complete; CURRENT is replaced atomically
-and is never a symlink, so it names a complete version whenever a writer is killed. Numbers only grow: the next one is 1 + the
-greatest of all folders and CURRENT, and `prune` never removes the greatest. Names that are no integers are skipped by TensorFlow
-Serving, which can be pointed at the directory (left to itself it loads the greatest number; a rolled-back directory needs its
-`model_version_policy { specific }`). Knows nothing of models; imports nothing heavy.
+Called by the Pusher and by `waze-tfx rollback`; a registry (`registry`) and a prediction store are directories of the same
+kind. A version is written aside, synced to disk and renamed, so a folder with a number is always complete; CURRENT is replaced
+atomically and is never a symlink, so it names a complete version whenever a writer is killed. Numbers only grow: the next one
+is 1 + the greatest of all folders and CURRENT, and `prune` never removes the greatest. Names that are no integers are skipped
+by TensorFlow Serving, which can be pointed at the directory (left to itself it loads the greatest number; a rolled-back
+directory needs its `model_version_policy { specific }`). Knows nothing of models; imports nothing heavy.
 """
 
+import hashlib
 import os
 import shutil
 import uuid
@@ -126,6 +127,17 @@ def prune(directory: Path, keep: int) -> list[int]:
         for number in old:
             _delete(directory, number)
     return old
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """Return the BLAKE2 digest of every file below the folder, by relative path."""
+    found = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent) / name
+            with path.open("rb") as file:
+                found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "blake2b").hexdigest()
+    return found
 
 
 def _is_number(name: str) -> bool:

@@ -17,6 +17,7 @@ from tfx.utils import io_utils, path_utils
 
 from waze_data_tfx.components.evaluator import logic, off_policy
 from waze_data_tfx.config.schema import Config
+from waze_data_tfx.evaluation.off_policy.results import OFF_POLICY_FILE
 from waze_data_tfx.evaluation.verdict import Verdict
 
 CONFIG_KEY = "config"
@@ -78,15 +79,16 @@ def _saved_model(model: types.Artifact) -> logic.SavedModel:
 def _bless(
     blessing: types.Artifact, verdict: Verdict, model: types.Artifact, baseline: types.Artifact | None, evaluation_uri: str
 ) -> None:
-    """Write the blessing as TFX does, and beside it what Pusher needs: the verdict and the sample."""
+    """Write the blessing as TFX does, and beside it what Pusher needs: verdict, sample, and a bandit's off-policy values."""
     blessed = verdict.status == "blessed"
     blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
     if baseline:
         blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, baseline.uri)
         blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, baseline.id)
-    for name in (logic.VERDICT_FILE, logic.SAMPLE_FILE):
-        io_utils.copy_file(os.path.join(evaluation_uri, name), os.path.join(blessing.uri, name))
+    for name in (logic.VERDICT_FILE, logic.SAMPLE_FILE, OFF_POLICY_FILE):
+        if name != OFF_POLICY_FILE or fileio.exists(os.path.join(evaluation_uri, name)):  # only a bandit's evaluation has it
+            io_utils.copy_file(os.path.join(evaluation_uri, name), os.path.join(blessing.uri, name))
     name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
     with fileio.open(os.path.join(blessing.uri, name), "w") as file:
         file.write("")

@@ -54,6 +54,7 @@ class Executor(base_executor.BaseExecutor):
             examples=_examples(input_dict[specs.EXAMPLES_KEY], settings.n_examples),
             columns={name: column for column, name in argument_names(_columns(config)).items()},
             outputs=logic.outputs_of(config.task),
+            choices=config.bandit.actions if config.bandit else (),
         )
         answer = logic.ask(question, settings)
         data = {"uri": ",".join(e.uri for e in input_dict[specs.EXAMPLES_KEY]), "split": SPLIT}
@@ -66,7 +67,9 @@ class Executor(base_executor.BaseExecutor):
 
 def _columns(config: Config) -> set[str]:
     """Return the columns that the exported model's `raw` signature may take."""
-    return {*config.features.column_types(), *([config.key] if config.key else [])}
+    bandit = config.bandit
+    log = {bandit.columns.eligible, bandit.columns.decision or config.key, *bandit.serving.criteria_columns} if bandit else set()
+    return {name for name in (*config.features.column_types(), config.key, *log) if name is not None}
 
 
 def _examples(artifacts: list[types.Artifact], count: int) -> list[bytes]:

@@ -26,7 +26,9 @@ from waze_data_tfx.evaluation.verdict import Check, Verdict
 
 VERDICT_FILE, MEASURED_FILE = "verdict.json", "measured.json"
 PROBE = Path(__file__).with_name("probe.py")
-WITHOUT = ("waze_data_tfx", "tfx", "tfx_bsl", "tensorflow_transform", "keras", "tf_keras")
+WITHOUT = (
+    "waze_data_tfx", "tfx", "tfx_bsl", "tensorflow_transform", "keras", "tf_keras", "tf_agents", "tensorflow_probability",
+)  # fmt: skip
 """What the process cannot import: a served model needs TensorFlow and nothing else."""
 IMPORT = "import tensorflow"
 """The step of probe.py that is not the model's own."""
@@ -37,12 +39,13 @@ Cause = Literal["", "time", "memory", "died", "failed"]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: the SavedModel, serialized examples, column by argument of `raw`, and the outputs that it must have."""
+    """What is asked: the SavedModel, serialized examples, columns of `raw`, outputs it must have, a policy's actions."""
 
     model: str
     examples: Sequence[bytes]
     columns: Mapping[str, str]
     outputs: Sequence[str]
+    choices: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ def _request(question: Question, settings: InfraValidation) -> dict[str, Any]:
         "model": question.model,
         "examples": [base64.b64encode(e).decode("ascii") for e in question.examples],
         "columns": dict(question.columns),
+        "choices": list(question.choices),
         "outputs": list(question.outputs),
         "timeout_s": settings.timeout_s,
         "site": site,

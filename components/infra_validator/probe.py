@@ -54,7 +54,7 @@ def _measure(request: dict[str, Any], say: Any) -> dict[str, Any]:
     model = tf.load(request["model"])
     loaded = time.perf_counter()
     examples = [base64.b64decode(e) for e in request["examples"]]
-    asked = {SERVING: _from_examples(tf, model, examples), RAW: _from_columns(tf, model, examples, request["columns"])}
+    asked = {SERVING: _from_examples(tf, model, examples), RAW: _from_columns(tf, model, examples, request)}
     answers = {}
     for name, (signature, arguments) in asked.items():
         say(step=f"call {name} with {len(examples)} rows")
@@ -83,7 +83,7 @@ def _whole() -> SimpleNamespace:
 
     return SimpleNamespace(
         load=tf.saved_model.load, constant=tf.constant, Example=tf.train.Example, version=tf.__version__,
-        string=tf.string, float32=tf.float32, int64=tf.int64,
+        string=tf.string, float32=tf.float32, int64=tf.int64, bool=tf.bool,
     )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def _loader(site: str) -> SimpleNamespace:
 
     return SimpleNamespace(
         load=load.load, constant=constant_op.constant, Example=example_pb2.Example, version=versions.VERSION,
-        string=dtypes.string, float32=dtypes.float32, int64=dtypes.int64,
+        string=dtypes.string, float32=dtypes.float32, int64=dtypes.int64, bool=dtypes.bool,
     )  # fmt: skip
 
 
@@ -114,15 +114,22 @@ def _from_examples(tf: Any, model: Any, examples: list[bytes]) -> tuple[Any, dic
     return signature, {name: tf.constant(examples, tf.string)}
 
 
-def _from_columns(tf: Any, model: Any, examples: list[bytes], columns: dict[str, str]) -> tuple[Any, dict[str, Any]]:
-    """Return `raw` and its arguments: the same rows as typed columns, NaN, "" and -2**63 where a value is missing."""
-    signature = _signature(model, RAW)
+def _from_columns(tf: Any, model: Any, examples: list[bytes], request: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return `raw` and its arguments: the same rows as typed columns, NaN, "" and -2**63 where a value is missing.
+
+    A bool argument says of each of the request's `choices` whether the row names it; a row without a value names all.
+    """
+    signature, columns = _signature(model, RAW), request["columns"]
     missing = {tf.float32: math.nan, tf.int64: tf.int64.min, tf.string: b""}
     rows = [tf.Example.FromString(e).features.feature for e in examples]
     arguments = {}
     for name, spec in signature.structured_input_signature[1].items():
         if name not in columns:
             raise ValueError(f"{RAW} takes '{name}', which is no column of the config; known: {', '.join(sorted(columns))}")
+        if spec.dtype == tf.bool:
+            listed = [list(row[columns[name]].bytes_list.value) if columns[name] in row else [] for row in rows]
+            arguments[name] = tf.constant([[not names or c.encode() in names for c in request["choices"]] for names in listed])
+            continue
         values = [_value(row[columns[name]]) if columns[name] in row else None for row in rows]
         arguments[name] = tf.constant([missing[spec.dtype] if v is None else v for v in values], spec.dtype)
     return signature, arguments

@@ -4,6 +4,7 @@ TFX instantiates it by its dotted path. Stands in for TFX's, which writes a time
 disk leaves half a model where a server picks it up.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, json_utils
 
-from waze_data_tfx.components.pusher import logic
+from waze_data_tfx.components.pusher import criteria, logic
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import RunFailed
+
+RESOLUTION_KEY = "policy_resolution"
 
 
 class Executor(tfx_executor.Executor):
@@ -50,10 +53,28 @@ class Executor(tfx_executor.Executor):
         if directory is None:
             raise RunFailed("push.directory: expected an absolute path; received none", hint="read the config with config.load")
         model_path = self.GetModelPath(input_dict)
+        resolution = _resolution(input_dict)
+        attached = criteria.plan(Path(blessing.uri), resolution, config.bandit) if config.bandit else None
         io_utils.copy_dir(model_path, pushed.uri)  # before the push: a full disk then fails the node with nothing switched
-        outcome = logic.push(Path(model_path), Path(blessing.uri), directory, keep=config.push.keep)
+        logic.tell(Path(pushed.uri), Path(blessing.uri))
+        if attached:
+            criteria.attach(Path(pushed.uri), attached)
+            pushed.set_string_custom_property("criteria", attached.summary())
+            pushed.set_string_custom_property("policy", attached.record["policy"])
+            pushed.set_float_custom_property("eval_share", attached.criteria.eval_share)
+            print(f"Pusher: {attached.summary()}; {attached.record['policy']} policy: {attached.record['reason']}", flush=True)
+        outcome = logic.push(Path(model_path), Path(blessing.uri), directory, keep=config.push.keep, attached=attached)
         self._MarkPushed(pushed, pushed_destination=str(directory / str(outcome.version)), pushed_version=str(outcome.version))
         print(f"Pusher: {outcome.line}", flush=True)
+
+
+def _resolution(input_dict: dict[str, list[types.Artifact]]) -> dict[str, Any] | None:
+    """Return what PolicyResolver chose; None without it."""
+    if not input_dict.get(RESOLUTION_KEY):
+        return None
+    artifact = artifact_utils.get_single_instance(input_dict[RESOLUTION_KEY])
+    resolution: dict[str, Any] = json.loads(artifact.read())
+    return resolution
 
 
 def _blessing(input_dict: dict[str, list[types.Artifact]], key: str, giver: str) -> types.Artifact:

@@ -26,12 +26,14 @@ class LogPlan:
         spec: what they are held against.
         columns: what the log's columns are called.
         reward: column of the reward.
+        user: column of the user.
         who: column by which a row is named in messages.
     """
 
     spec: LogSpec
     columns: LogColumns
     reward: str
+    user: str
     who: str
 
 
@@ -48,7 +50,7 @@ class Decisions:
     def add(self, typed: "pa.RecordBatch", splits: "np.ndarray") -> None:
         """Count a batch of kept rows, parsed; `splits` is the position of each row's split."""
         log = self._plan.columns
-        names = (log.action, log.eligible, log.propensity, self._plan.reward, log.day, self._plan.who)
+        names = (log.action, log.eligible, log.propensity, self._plan.reward, log.day, self._plan.who, self._plan.user)
         self.counts.add(count(self._plan.spec, LogRows(*(typed.column(name) for name in names))))
         if self._ids:
             self._ids.add(typed, splits)
@@ -72,7 +74,7 @@ def log_plan(config: Config) -> LogPlan | None:
     days = tuple((day - EPOCH).days for day in window.days) if window and window.is_literal else None
     spec = LogSpec(config.bandit.actions, config.bandit.rewards, (days[0], days[1]) if days else None)
     assert config.key is not None
-    return LogPlan(spec, config.bandit.columns, config.label, config.bandit.columns.decision or config.key)
+    return LogPlan(spec, config.bandit.columns, config.label, config.key, config.bandit.columns.decision or config.key)
 
 
 def judged(config: Config, counts: dict[str, Any], staging: str | None) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def test_the_description_is_the_graph_that_tfx_runs(compiled: dict[str, Any], na
     assert ("Tuner" in described) == (name == "tuned")
     assert set(described) - {"Tuner"} == {
         "ExampleGen", "StatisticsGen", schema_gen, "ExampleValidator", "Transform", "Trainer", "Resolver", "Evaluator",
-        "InfraValidator", "Pusher",
+        "InfraValidator", "Pusher", "Copier",
     }  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def test_building_imports_no_cloud_and_no_orchestrator(compiled: dict[str, Any])
 def test_describing_imports_no_tfx() -> None:
     script = (
         "import sys; from waze_data_tfx.config import load; from waze_data_tfx.pipelines.supervised import nodes\n"
-        f"assert len(nodes(load({str(TAXI)!r}).config)) == 10\n"
+        f"assert len(nodes(load({str(TAXI)!r}).config)) == 11\n"
         "heavy = {'tfx', 'tensorflow', 'apache_beam', 'keras'} & set(sys.modules)\nassert not heavy, heavy\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -225,6 +225,7 @@ EXECUTED = {
     "Evaluator": ("components.evaluator.executor",),
     "InfraValidator": ("components.infra_validator.executor",),
     "Pusher": ("components.pusher.executor",),
+    "Copier": ("components.copier.component",),
 }
 """The modules in which a node's work begins."""
 TFX_OWN = {"ImportSchemaGen", "ExampleValidator", "Resolver", "EarlierStatistics"}

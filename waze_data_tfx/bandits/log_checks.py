@@ -1,8 +1,8 @@
 """Whether logged decisions can be learnt from: what is counted of their rows.
 
 Counts are plain numbers that add up, so that they are made batch by batch on any number of workers; `log_findings` judges the
-sum. Called by QueryExampleGen for the rows that its rules have kept. Imports pyarrow inside functions. Never changes or drops a
-row.
+sum. Called by QueryExampleGen for the rows that its rules have kept. Imports pyarrow and TensorFlow inside functions. Never
+changes or drops a row.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from waze_data_tfx.data.splits import fingerprints_of
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
 N_NAMES = 20
 """Names that are no action, and values that are no reward, of which the rows are counted one by one."""
+N_GROUPS = 200
+"""Groups of users, by a hash: what varies between them is what varies, however alike the decisions of one user are."""
 Mask = Any
 """[n] or [n, n_actions] bool."""
 
@@ -45,6 +49,7 @@ class LogRows(NamedTuple):
         reward: double.
         day: text that begins like 2025-01-31.
         who: what a row is called in messages: the decision's id or the user.
+        user: text.
     """
 
     action: "pa.Array"
@@ -53,6 +58,7 @@ class LogRows(NamedTuple):
     reward: "pa.Array"
     day: "pa.Array"
     who: "pa.Array"
+    user: "pa.Array"
 
 
 @dataclass
@@ -67,7 +73,7 @@ class LogCounts:
         taken: action: rows in which it was taken.
         eligible: action: rows in which it could be taken.
         weight: action: sum of 1 / propensity over the rows in which it was taken; its expectation is `eligible`.
-        variance: action: sum of 1 / p * (1 / p - 1) over them, which estimates the variance of `weight`.
+        excess: action: `weight` less `eligible` of each group of users, [N_GROUPS]; what they vary by is the error of `weight`.
         rewards: reward: rows.
         days: day since 1970-01-01: rows and sum of their rewards.
     """
@@ -81,7 +87,7 @@ class LogCounts:
     taken: dict[str, int] = field(default_factory=dict)
     eligible: dict[str, int] = field(default_factory=dict)
     weight: dict[str, float] = field(default_factory=dict)
-    variance: dict[str, float] = field(default_factory=dict)
+    excess: dict[str, list[float]] = field(default_factory=dict)
     rewards: dict[str, int] = field(default_factory=dict)
     days: dict[str, list[float]] = field(default_factory=dict)
 
@@ -89,12 +95,14 @@ class LogCounts:
         """Add another part's counts."""
         self.rows += other.rows
         self.first = {**other.first, **self.first}
-        for name in ("faults", "taken", "eligible", "weight", "variance", "rewards"):
+        for name in ("faults", "taken", "eligible", "weight", "rewards"):
             _add(getattr(self, name), getattr(other, name))
         for name in ("no_action", "no_reward", "not_eligible"):
             mine = getattr(self, name)
             known = {n: c for n, c in getattr(other, name).items() if n in mine or len(mine) < N_NAMES}
             _add(mine, known)
+        for name, groups in other.excess.items():
+            self.excess[name] = np.add(self.excess.get(name, np.zeros(N_GROUPS)), groups).tolist()
         for day, (rows, reward) in other.days.items():
             before = self.days.get(day, [0, 0.0])
             self.days[day] = [before[0] + rows, before[1] + reward]
@@ -124,7 +132,7 @@ def count(spec: LogSpec, rows: LogRows) -> LogCounts:
     _count_names(counts, rows, named & ~known)
     _count_values(counts, spec, reward, day)
     sound = known & ~ineligible & (propensity > 0) & (propensity <= 1)
-    _count_weights(counts, spec, _Weighted(number[sound], propensity[sound], eligible[sound]))
+    _count_weights(counts, spec, _Weighted(number[sound], propensity[sound], eligible[sound], _groups(rows.user)[sound]))
     return counts
 
 
@@ -145,6 +153,7 @@ class _Weighted(NamedTuple):
     action: Any
     propensity: Any
     eligible: Any
+    group: Any
 
 
 def _numbers(names: "pa.Array", spec: LogSpec) -> Any:
@@ -205,14 +214,22 @@ def _count_values(counts: LogCounts, spec: LogSpec, reward: Any, day: Any) -> No
 
 def _count_weights(counts: LogCounts, spec: LogSpec, rows: _Weighted) -> None:
     """Add what the propensities of the actions taken say of themselves, for the rows that are sound."""
-    size, inverse = len(spec.actions), 1.0 / rows.propensity
+    size, inverse = len(spec.actions), 1.0 / rows.propensity.astype(np.float64)
     taken = np.bincount(rows.action, minlength=size)
-    weight = np.bincount(rows.action, weights=inverse, minlength=size)
-    variance = np.bincount(rows.action, weights=inverse * (inverse - 1.0), minlength=size)
-    eligible = rows.eligible.sum(0)
+    cells = np.bincount(rows.action * N_GROUPS + rows.group, weights=inverse, minlength=size * N_GROUPS)
+    weight = cells.reshape(size, N_GROUPS)
     for i, name in enumerate(spec.actions):
-        counts.taken[name], counts.eligible[name] = int(taken[i]), int(eligible[i])
-        counts.weight[name], counts.variance[name] = float(weight[i]), float(variance[i])
+        eligible = np.bincount(rows.group, weights=rows.eligible[:, i], minlength=N_GROUPS)
+        counts.taken[name], counts.eligible[name] = int(taken[i]), int(eligible.sum())
+        counts.weight[name], counts.excess[name] = float(weight[i].sum()), (weight[i] - eligible).tolist()
+
+
+def _groups(users: "pa.Array") -> Any:
+    """Return the group of each row's user, [n] in 0..N_GROUPS-1."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return fingerprints_of(pc.fill_null(users, "").cast(pa.large_binary())) % N_GROUPS
 
 
 def _counted(values: "pa.Array") -> dict[str, int]:

@@ -88,7 +88,7 @@ class OffPolicy(Section):
     ] = ("production", "logging", "best_single_arm")
     margin: Annotated[
         float, Field(ge=0, description="How much worse than these its lower bound may be, in units of the reward.")
-    ] = 0.0
+    ] = 0.01
     unsubscribe_margin: Annotated[
         float,
         Field(ge=0, description="How far above the log's the upper bound of its rate of unsubscribes may be: the guard-rail."),

@@ -15,7 +15,7 @@ from pydantic import Field, PositiveInt, StringConstraints, field_validator, mod
 from ..errors import unknown_name
 from .agent import Agent, agent_problems
 from .load import absolute_input, check_file, read_file, validated
-from .problems import Key, shown
+from .problems import Key, dotted, position, shown
 from .schema import Inconsistent
 from .section import Column, Section
 
@@ -137,6 +137,10 @@ class LoadedLab:
     path: Path
     positions: dict[Key, str] = field(repr=False)
 
+    def where(self, *key: str | int) -> str:
+        """Return `file:line: dotted.key` of the key, or of its nearest parent that was written."""
+        return f"{position(self.positions, key)}: {dotted(key)}"
+
 
 def load_lab(path: str | os.PathLike[str], *, sets: Iterable[str] = ()) -> LoadedLab:
     """Read and validate a lab's config.
@@ -154,6 +158,12 @@ def load_lab(path: str | os.PathLike[str], *, sets: Iterable[str] = ()) -> Loade
     positions[()] = f"{shown(file)}:1"
     config = validated(BanditLab, [values], positions, sets)
     return LoadedLab(absolute(config, file.parent), file, positions)
+
+
+def lab_from_python(config: BanditLab) -> LoadedLab:
+    """Return a lab's config that was made in Python as if its YAML lay in the working directory."""
+    path = Path.cwd() / f"{config.name}.yaml"
+    return LoadedLab(absolute(config, path.parent), path, {(): f"BanditLab(name={config.name!r})"})
 
 
 def absolute(config: BanditLab, base: Path) -> BanditLab:

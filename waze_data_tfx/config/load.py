@@ -24,8 +24,8 @@ from .monitoring import Monitoring
 from .problems import Key, dotted, position, problems, shown
 from .schema import Config
 
-SERVING, METADATA = "serving", "metadata.sqlite"
-"""Where models and ML Metadata are below the root, unless the config says otherwise."""
+SERVING, REGISTRY, METADATA = "serving", "registry", "metadata.sqlite"
+"""Where models, their history and ML Metadata are below the root, unless the config says otherwise."""
 Written = TypeVar("Written", bound=BaseModel)
 PACKAGED_ENVS = Path(__file__).resolve().parent.parent / "configs" / "env"
 
@@ -258,6 +258,8 @@ def without_root(config: Config) -> Config:
         return config
     if push.directory == root / SERVING:
         config = config.model_copy(update={"push": push.model_copy(update={"directory": None})})
+    if config.registry.directory == root / REGISTRY:
+        config = config.model_copy(update={"registry": config.registry.model_copy(update={"directory": None})})
     if metadata.sqlite == root / METADATA:
         env = config.env.model_copy(update={"metadata": metadata.model_copy(update={"sqlite": None})})
         config = config.model_copy(update={"env": env})
@@ -281,6 +283,7 @@ def _absolute(config: Config, base: Path) -> Config:
             "code": config.code.model_copy(update={name: at(path) for name, path in config.code}),
             "bandit": config.bandit and config.bandit.model_copy(update={"arm_features": at(config.bandit.arm_features)}),
             "push": config.push.model_copy(update={"directory": at(config.push.directory, root / SERVING)}),
+            "registry": config.registry.model_copy(update={"directory": at(config.registry.directory, root / REGISTRY)}),
             "env": config.env.model_copy(
                 update={
                     "metadata": config.env.metadata.model_copy(update={"sqlite": at(config.env.metadata.sqlite, root / METADATA)})

@@ -72,6 +72,7 @@ evaluation:
     - company
     - {columns: [hour], metrics: [{name: mae, upper_bound: 300}]}""",
     "push": "push: {directory: /srv/models/eta, keep: 10}",
+    "registry": "registry: {directory: /srv/registry/eta, keep: 50}",
     "env": "env: {max_parallel: 4}",
 }
 """By section, what a person would write; a test loads each."""

@@ -19,6 +19,7 @@ from .infra_validation import InfraValidation
 from .model import Model
 from .monitoring import Monitoring
 from .push import Push
+from .registry import Registry
 from .section import Column, ColumnType, Section, Task
 from .training import Training
 from .tuner import Tuner
@@ -76,6 +77,7 @@ class Config(Section):
         InfraValidation, Field(description="What loading and answering may cost in a process of its own.")
     ] = InfraValidation()
     push: Annotated[Push, Field(description="Where accepted models go.")] = Push()
+    registry: Annotated[Registry, Field(description="Where pushed models are kept with their history.")] = Registry()
     env: Annotated[Env, Field(description="Where it runs.")] = Env()
 
     @property

@@ -5,10 +5,9 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from waze_data_tfx.config.lab import BanditLab, absolute, load_lab
+from waze_data_tfx.config.lab import BanditLab, lab_from_python, load_lab
 
 if TYPE_CHECKING:
     from waze_data_tfx.lab.curves import Result
@@ -28,19 +27,15 @@ def bandit_lab(config: BanditLab | str | os.PathLike[str], *, sets: tuple[str, .
         ConfigError: with every problem of the config.
         UserError: an agent or environment that is not known, or data that cannot be used.
     """
-    if isinstance(config, BanditLab):
-        folder, resolved = Path.cwd(), absolute(config, Path.cwd())
-    else:
-        loaded = load_lab(config, sets=sets)
-        folder, resolved = loaded.path.parent, loaded.config
-    if str(folder) not in sys.path:  # where agents and environments of the user's own lie
-        sys.path.insert(0, str(folder))
+    loaded = lab_from_python(config) if isinstance(config, BanditLab) else load_lab(config, sets=sets)
+    if str(loaded.path.parent) not in sys.path:  # where agents and environments of the user's own lie
+        sys.path.insert(0, str(loaded.path.parent))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # TF-Agents needs it, and it is read when TensorFlow is imported
 
     from waze_data_tfx.lab import experiment, files, page
 
-    result = experiment.run(resolved, report=None if quiet else experiment.print_progress)
+    result = experiment.run(loaded, report=None if quiet else experiment.print_progress)
     files.write(result)
     page.write(result)
     return result

@@ -8,7 +8,8 @@ import gc
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from waze_data_tfx.bandits.agents import make_agent
 from waze_data_tfx.bandits.environments import make_environment
 from waze_data_tfx.bandits.environments.base import Environment
 from waze_data_tfx.config.agent import Agent
-from waze_data_tfx.config.lab import BanditLab
+from waze_data_tfx.config.lab import BanditLab, LoadedLab
 from waze_data_tfx.errors import UserError
 from waze_data_tfx.lab.curves import Curves, Result
 from waze_data_tfx.lab.loop import Window, play
@@ -30,28 +31,28 @@ Played = tuple[list[Window], float, float]
 Report = Callable[[str, int, Played], None]
 
 
-def run(config: BanditLab, *, report: Report | None = None) -> Result:
+def run(loaded: LoadedLab, *, report: Report | None = None) -> Result:
     """Play and return the curves.
 
     Args:
-        config: with absolute paths.
+        loaded: the lab's config, with absolute paths.
         report: called with label, seed and what was played after each.
 
     Raises:
         UserError: an agent or environment that is not known or does not fit, or data that cannot be used.
     """
+    config = loaded.config
     assert config.directory is not None
-    try:
+    with _located(loaded, "environment"):
         environment = make_environment(config.environment.type, config.environment.settings())
-    except UserError as error:
-        raise type(error)(f"environment: {error.message}", hint=error.hint) from error
     problem = environment.problem
     curves = {}
     for label, agent in config.agents.items():
         folder = config.directory / EVENTS / re.sub(r"[^0-9A-Za-z_.-]", "_", label)
         played = []
         for seed in config.seeds:
-            played.append(_played(config, label, agent, environment, seed=seed, folder=folder / f"seed_{seed}"))
+            with _located(loaded, "agents", label):
+                played.append(_played(config, agent, environment, seed=seed, folder=folder / f"seed_{seed}"))
             gc.collect()  # an agent and its graph point at each other
             if report:
                 report(label, seed, played[-1])
@@ -66,20 +67,29 @@ def print_progress(label: str, seed: int, played: Played) -> None:
     print(f"{label}, seed {seed}: {windows[-1].step} steps in {total}; {windows[-1].suboptimal:.0%} suboptimal", file=sys.stderr)
 
 
-def _played(config: BanditLab, label: str, agent: Agent, environment: Environment, *, seed: int, folder: Path) -> Played:
+@contextmanager
+def _located(loaded: LoadedLab, *key: str) -> Iterator[None]:
+    """Say in which part of the config a user's mistake is; what names its key itself is found by that key."""
+    try:
+        yield
+    except UserError as error:
+        named, _, rest = error.message.partition(": ")
+        inner = (*key, named) if rest and (*key, named) in loaded.positions else key
+        message = rest if inner != key else error.message
+        raise type(error)(f"{loaded.where(*inner)}: {message}", hint=error.hint) from error
+
+
+def _played(config: BanditLab, agent: Agent, environment: Environment, *, seed: int, folder: Path) -> Played:
     """Return the windows of one agent and seed, the seconds up to the end of the first and those of the others."""
     began = time.perf_counter()
-    try:
-        made = make_agent(agent.name, environment.problem, agent.settings(), seed=seed)
-        steps = {"steps": config.steps, "batch_size": config.batch_size, "points": config.points}
-        windows, first = [], 0.0
-        with _writer(folder).as_default():
-            for window in play(made, environment, seed=seed, **steps):
-                windows.append(window)
-                first = first or time.perf_counter() - began
-                _summarize(window)
-    except UserError as error:
-        raise type(error)(f"agents.{label}: {error.message}", hint=error.hint) from error
+    made = make_agent(agent.name, environment.problem, agent.settings(), seed=seed)
+    steps = {"steps": config.steps, "batch_size": config.batch_size, "points": config.points}
+    windows, first = [], 0.0
+    with _writer(folder).as_default():
+        for window in play(made, environment, seed=seed, **steps):
+            windows.append(window)
+            first = first or time.perf_counter() - began
+            _summarize(window)
     return windows, first, time.perf_counter() - began - first
 
 

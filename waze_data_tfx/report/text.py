@@ -12,6 +12,7 @@ from .origins import origins
 if TYPE_CHECKING:
     from ..evaluation.verdict import Verdict
     from ..history.metadata import Execution
+    from ..registry import Generation
 
 
 N_SHOWN = 12
@@ -86,6 +87,26 @@ def print_lab(summary: Iterable[Mapping[str, Any]], notes: Iterable[str]) -> Non
         (r["agent"], *(spread(r, m) for m in measures), number(r["steps_per_second"]), duration(r["seconds"])) for r in summary
     )
     print_table(("AGENT", "SUBOPTIMAL", "REGRET", "CUMULATIVE REGRET", "REWARD", "STEPS/S", "TIME"), rows)
+
+
+def print_generations(generations: "Iterable[Generation]") -> None:
+    """Print one line per generation of the registry."""
+    print_table(
+        ("GENERATION", "", "REGISTERED", "RUN", "PUSHED", "VERDICT", "METRICS", "MODEL"),
+        (
+            (
+                g.number,
+                "current" if g.is_current else "",
+                g.record.get("registered"),
+                g.record.get("run"),
+                g.record.get("pushed_version"),
+                g.record.get("status"),
+                ", ".join(f"{name} {v:.4g}" for name, v in g.record.get("metrics", {}).items() if v is not None),
+                g.record.get("digest", "")[:12],
+            )
+            for g in generations
+        ),
+    )
 
 
 def print_runs(runs: Iterable[Run]) -> None:

@@ -1,4 +1,4 @@
-"""The newsletter's environment: the simulator's truth, rewards that average to it, days that pass, nothing hidden in the context."""
+"""The newsletter's environment: the simulator's truth, rewards that average to it, days that pass, nothing hidden in sight."""
 
 import numpy as np
 import pytest

@@ -85,7 +85,7 @@ def test_a_missing_directory_or_file_is_said_with_where_to_get_it(tmp_path: Path
 def test_generated_ratings_have_their_rank_and_come_back_as_products() -> None:
     ratings = generated(n_users=60, n_arms=30, rank=4, seed=3)
     assert np.linalg.matrix_rank(ratings) == 4
-    assert ratings.mean() == pytest.approx(3.5, abs=0.3)
+    assert ratings.mean() == pytest.approx(1.2, abs=0.3)
     environment = make_environment("low_rank", {"n_users": 60, "n_arms": 30, "rank": 4, "seed": 3})
     arms = environment.problem.arm_features
     assert arms is not None

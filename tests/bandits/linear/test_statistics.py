@@ -75,7 +75,10 @@ def test_a_shared_model_knows_context_constant_arm_and_products():
     design = Design(("a", "b"), 2, add_bias=True, arm_features=arms, interactions=True)
     rows = design.rows(np.array([[1, 2]], np.float32), np.array([1]))
     np.testing.assert_array_equal(rows, [[1, 2, 1, 7, 8, 7, 8, 14, 16]])
-    np.testing.assert_array_equal(design.maps()[1] @ [1, 2, 1], rows[0])
+    products = np.outer([1, 2, 1], design.arm_terms()[1])
+    np.testing.assert_array_equal(rows[0][design.grid()], products)
+    without = Design(("a", "b"), 2, arm_features=arms)
+    np.testing.assert_array_equal(without.grid(), [[0, 4, 4], [1, 4, 4], [4, 2, 3]])  # 4: no such product in a row of 4
 
 
 def test_sums_do_not_depend_on_the_batches_to_the_last_bit():

@@ -149,6 +149,15 @@ def test_who_unsubscribes_gets_nothing_any_more(log: newsletter.Log) -> None:
         assert (log.contexts.day[log.contexts.user == log.contexts.user[row]] < gone).all()
 
 
+def test_season_and_drift_show_in_the_log() -> None:
+    log = newsletter.simulate(n_users=3000, weeks=8, seed=4)
+    day, trending = log.contexts.day, log.action == ACTIONS.index("trending")
+    weekend = np.floor(day) % 7 >= 5
+    early, late = (log.clicked[trending & part].mean() for part in (day < 14, day >= 42))
+    assert late > 2 * early  # from -0.8 to 0.8 in the logit
+    assert log.clicked[weekend].mean() > 1.15 * log.clicked[~weekend].mean()
+
+
 def test_the_same_seed_makes_the_same_log() -> None:
     first, again, other = (newsletter.simulate(n_users=200, weeks=2, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(first.action, again.action)

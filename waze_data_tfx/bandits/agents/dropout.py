@@ -46,7 +46,7 @@ class DropoutThompson(NeuralAgent):
     name = "dropout_ts"
 
     def __init__(self, problem: Problem, *, seed: int = 0, dropout: float = 0.2, draws: int = 100, **training: Any) -> None:
-        """Take the share of units left out, the number of masks, and `learner.Training`'s settings."""
+        """Take the share of units left out, the number of masks, and `neural_settings.Training`'s settings."""
         settings.counts(self.name, draws=draws)
         settings.shares(self.name, dropout=dropout)
         if not 0 < dropout < 1:

@@ -35,11 +35,11 @@ class MixturePolicy(Policy):
 class Mixture(Agent):
     """Several agents, each of which learns from every row with its weight, whichever of them chose.
 
-    `learn: static` keeps the weights. `learn: exp3` begins from them and multiplies each by exp(gains / sqrt(rows)): the gain of an
-    agent at a row is p(action) / propensity * reward, its unbiased value estimate there (exponential weights over experts, Auer
-    et al. 2002), with 1/propensity at most `max_weight`. Sums of gains fade with a memory of `memory` rows, and sqrt(rows) is
-    capped at sqrt(memory): a ceiling, where TF-Agents' Exp3 takes the larger of both. In `train_step` the gain is measured before
-    the agents see the batch; `fit` measures it on every tenth row, which the agents then do not learn from.
+    `learn: static` keeps the weights. `learn: exp3` begins from them and multiplies each by exp(gains / sqrt(rows)): the gain of
+    an agent at a row is p(action) / propensity * reward, its unbiased value estimate there (exponential weights over experts,
+    Auer et al. 2002), with 1/propensity at most `max_weight`. Sums of gains fade with a memory of `memory` rows, and sqrt(rows)
+    is capped at sqrt(memory): a ceiling, where TF-Agents' Exp3 takes the larger of both. In `train_step` the gain is measured
+    before the agents see the batch; `fit` measures it on every tenth row, which the agents then do not learn from.
 
     Off-policy: the agents' own settings say what each does; Exp3 needs the propensities.
     """

@@ -2,8 +2,8 @@
 
 TF-Agents' reward prediction agent learns (`regression`); the probabilities are ours (`policies.exploration`), because TF-Agents'
 epsilon-greedy emits the joint probability of branch and action, and its mask does not go with arm features. Settings that all
-share are `learner.Training`'s; each agent learns off-policy by none (its default: regression on the actions taken), ips or dr
-as `learner` says. Imports TensorFlow at the top.
+share are `neural_settings.Training`'s; each agent learns off-policy by none (its default: regression on the actions taken), ips
+or dr as `learner` says. Imports TensorFlow at the top.
 """
 
 import inspect
@@ -15,8 +15,9 @@ import tensorflow as tf
 
 from waze_data_tfx.bandits.agents import settings
 from waze_data_tfx.bandits.agents.base import Agent, Choice, Policy
-from waze_data_tfx.bandits.agents.learner import Learner, Training
+from waze_data_tfx.bandits.agents.learner import Learner
 from waze_data_tfx.bandits.agents.networks import ActionHeads, CommonTower, DotProduct, RewardNetwork
+from waze_data_tfx.bandits.agents.neural_settings import Training
 from waze_data_tfx.bandits.agents.warm import load_named
 from waze_data_tfx.bandits.decisions import Batch, Problem
 from waze_data_tfx.bandits.policies import exploration
@@ -44,7 +45,13 @@ class NeuralAgent(Agent):
         cls.__signature__ = inspect.Signature(names + shared)
 
     def __init__(self, problem: Problem, *, seed: int = 0, dropped: float = 0.0, **training: Any) -> None:
-        """Make the network; `training` are the settings of `learner.Training`, `dropped` the share of units left out in training.
+        """Make the network.
+
+        Args:
+            problem: actions and sizes.
+            seed: of the first weights and of the passes' order.
+            dropped: share of units left out in training.
+            training: settings of `neural_settings.Training`.
 
         Raises:
             UserError: a setting is not possible, or arm features are asked for and there are none.
@@ -125,7 +132,7 @@ class NeuralEpsilonGreedy(NeuralAgent):
     name = "neural_epsilon_greedy"
 
     def __init__(self, problem: Problem, *, seed: int = 0, epsilon: float = 0.1, **training: Any) -> None:
-        """Take the share of decisions that are left to chance, and `learner.Training`'s settings."""
+        """Take the share of decisions that are left to chance, and `neural_settings.Training`'s settings."""
         settings.shares(self.name, epsilon=epsilon)
         super().__init__(problem, seed=seed, **training)
         self._policy = ScorePolicy(self.network, lambda scores, here: exploration.epsilon_greedy(scores, here, epsilon))
@@ -145,7 +152,7 @@ class NeuralBoltzmann(NeuralAgent):
     name = "neural_boltzmann"
 
     def __init__(self, problem: Problem, *, seed: int = 0, temperature: float = 0.1, **training: Any) -> None:
-        """Take the temperature, in the unit of rewards, and `learner.Training`'s settings."""
+        """Take the temperature, in the unit of rewards, and `neural_settings.Training`'s settings."""
         settings.positive(self.name, temperature=temperature)
         super().__init__(problem, seed=seed, **training)
         self._policy = ScorePolicy(self.network, lambda scores, here: exploration.softmax(scores, here, temperature))
@@ -179,7 +186,7 @@ class NeuralFalcon(NeuralAgent):
         max_exploration: float = 1.0,
         **training: Any,
     ) -> None:
-        """Take the factor of gamma, the most that may be explored, and `learner.Training`'s settings."""
+        """Take the factor of gamma, the most that may be explored, and `neural_settings.Training`'s settings."""
         settings.at_least_zero(self.name, exploitation_coefficient=exploitation_coefficient)
         settings.shares(self.name, max_exploration=max_exploration)
         super().__init__(problem, seed=seed, **training)

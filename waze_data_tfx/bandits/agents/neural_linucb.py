@@ -14,11 +14,14 @@ from waze_data_tfx.bandits.agents import settings
 from waze_data_tfx.bandits.agents.base import Choice, Policy
 from waze_data_tfx.bandits.agents.networks import CommonTower, RewardNetwork
 from waze_data_tfx.bandits.agents.neural import NeuralAgent
+from waze_data_tfx.bandits.agents.rows import chunks
 from waze_data_tfx.bandits.agents.warm import by_action
 from waze_data_tfx.bandits.decisions import Batch, Problem
 from waze_data_tfx.bandits.linear.solve import solve
 from waze_data_tfx.bandits.policies import exploration
 from waze_data_tfx.errors import UserError
+
+PIECE_ROWS = 8192
 
 
 class EncodedCore(tf.Module):
@@ -131,7 +134,7 @@ class NeuralLinUCB(NeuralAgent):
             tikhonov: ridge, > 0.
             encoder_steps: calls of `train_step` that train the network.
             epsilon: share left to chance in those.
-            training: `learner.Training`'s settings.
+            training: `neural_settings.Training`'s settings.
         """
         settings.at_least_zero(self.name, alpha=alpha)
         settings.positive(self.name, tikhonov=tikhonov)
@@ -158,8 +161,8 @@ class NeuralLinUCB(NeuralAgent):
         """Learn from a log: the network in passes, then the core in one."""
         record = super().fit(batches)
         self._core.forget()
-        for batch in batches():
-            self._add(Batch(*map(tf.convert_to_tensor, batch)))
+        for piece in chunks(batches(), PIECE_ROWS):  # always so many, so that sums do not depend on how the rows come
+            self._add(Batch(*map(tf.convert_to_tensor, piece)))
         self._core.solve()
         return record
 

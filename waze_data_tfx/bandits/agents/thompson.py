@@ -17,6 +17,7 @@ from waze_data_tfx.bandits.linear import scoring
 from waze_data_tfx.bandits.linear.log import OffPolicy
 from waze_data_tfx.bandits.linear.model import LinearModel
 from waze_data_tfx.bandits.linear.prior import Prior
+from waze_data_tfx.bandits.linear.solve import as_products
 from waze_data_tfx.bandits.policies.exploration import best_of_samples, thompson
 from waze_data_tfx.errors import UserError
 
@@ -46,14 +47,15 @@ class SharedThompsonPolicy(Policy):
         """Read a shared model; scale []; standard normal draws [S, dim]."""
         super().__init__()
         self.theta, self._scale, self._draws = model.theta, scale, draws
-        self._root, self._maps = model.model_root, model.log.design.maps().astype(np.float32)
+        made = model.log.design
+        self._root, self._grid, self._arm_terms = model.model_root, made.grid(), made.arm_terms().astype(np.float32)
 
     def __call__(self, context: tf.Tensor, eligible: tf.Tensor) -> Choice:
         """Return the means as scores, and the share of drawn parameters under which each action is the best."""
         n_draws, n_actions, width = len(self._draws), self.theta.shape[0], self.theta.shape[1]
         x = scoring.with_constant(context, width)
         drawn = tf.matmul(tf.constant(self._draws), tf.cast(self._root[0], tf.float32))  # L^-T z, as rows
-        arms = self.theta + self._scale * tf.einsum("sd,kdc->skc", drawn, tf.constant(self._maps))
+        arms = self.theta + self._scale * tf.einsum("scm,km->skc", as_products(drawn, self._grid), tf.constant(self._arm_terms))
         samples = tf.matmul(x, tf.reshape(arms, [n_draws * n_actions, width]), transpose_b=True)
         shares = best_of_samples(tf.reshape(samples, [-1, n_draws, n_actions]), eligible)
         return Choice(scoring.mean(x, self.theta), shares)

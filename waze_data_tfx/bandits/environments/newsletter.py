@@ -1,6 +1,6 @@
-"""The newsletter's simulator as an environment: readers in the order of their days, a drifting truth, clicks that cost subscriptions.
+"""The newsletter's simulator as an environment: readers in the order of their days, a drifting truth, a click-bait arm.
 
-The truth is `simulators.newsletter`'s; the context is what the shop knows, never the hidden segment or intent. Imports TensorFlow.
+The truth is `simulators.newsletter`'s; the context is what the shop knows, not the hidden segment or intent. Imports TensorFlow.
 """
 
 from collections.abc import Iterator

@@ -70,18 +70,24 @@ class Design:
                 parts.append((context[:, :, None] * arms[:, None, :]).reshape(len(context), -1))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
-    def maps(self) -> np.ndarray:
-        """Return, of a shared model, the matrix per arm that makes its row of [context, 1]: [n_actions, dim, context_dim + 1]."""
+    def arm_terms(self) -> np.ndarray:
+        """Return [1, arm features] of every arm, [n_actions, 1 + arm_dim]."""
         assert self.arm_features is not None
+        return np.concatenate([np.ones((len(self.actions), 1)), self.arm_features], axis=1)
+
+    def grid(self) -> np.ndarray:
+        """Return where each product of [context, 1] and [1, arm features] stands in a row: [context_dim + 1, 1 + arm_dim] int32.
+
+        A row is nothing but some of these products; one that is not in it is said to stand at `dim`.
+        """
         n, m, bias = self.context_dim, self.arm_dim, int(self.add_bias)
-        made = np.zeros((len(self.actions), self.dim, n + 1))
-        made[:, :n, :n] = np.eye(n)
-        made[:, n : n + bias, n] = 1.0
-        made[:, n + bias : n + bias + m, n] = self.arm_features
+        places = np.full((n + 1, 1 + m), self.dim, np.int32)
+        places[:n, 0] = np.arange(n)
+        places[n, :1] = n if self.add_bias else self.dim
+        places[n, 1:] = n + bias + np.arange(m)
         if self.interactions:
-            products = np.einsum("ij,km->kimj", np.eye(n), self.arm_features)
-            made[:, n + bias + m :, :n] = products.reshape(len(self.actions), n * m, n)
-        return made
+            places[:n, 1:] = n + bias + m + np.arange(n * m).reshape(n, m)
+        return places
 
 
 def design(problem: Problem, *, where: str, add_bias: bool, per_arm: bool, interactions: bool) -> Design:

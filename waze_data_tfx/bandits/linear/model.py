@@ -62,7 +62,7 @@ class LinearModel(tf.Module):
         self.daily: DailyStatistics | None = None
         mean, strength = prior_arrays(made, priors, tikhonov=tikhonov, where=where)
         self._prior_mean, self._prior_strength = tf.constant(mean), tf.constant(strength)
-        self._maps = tf.constant(made.maps()) if per_arm else None
+        self._arms = (tf.constant(made.grid()), tf.constant(made.arm_terms())) if per_arm else None
         zeros = Sums.zeros(made.models, made.dim)
         self._moments = tf.Variable(zeros.moments, trainable=False)
         self._rows = tf.Variable(zeros.rows, trainable=False)
@@ -163,7 +163,7 @@ class LinearModel(tf.Module):
         missing = [name for name in ("models", "moments", "rows", "weight") if name not in state]
         if missing:
             raise UserError(f"{self.where}: no state of a linear agent; missing: {', '.join(missing)}")
-        models, expected = tuple(str(m) for m in state["models"]), (SHARED,) if self._maps is not None else tuple(actions)
+        models, expected = tuple(str(m) for m in state["models"]), (SHARED,) if self._arms is not None else tuple(actions)
         if models != expected:
             raise UserError(
                 f"{self.where}: the state does not fit; its models: {', '.join(models)}; expected: {', '.join(expected)}",
@@ -173,7 +173,7 @@ class LinearModel(tf.Module):
 
     def _solve(self) -> tuple[Solution, Solution]:
         solution = solve(self._moments, self._prior_mean, self._prior_strength)
-        return solution, solution if self._maps is None else of_each_arm(solution, self._maps)
+        return solution, solution if self._arms is None else of_each_arm(solution, *self._arms)
 
     def _singular(self, place: str) -> UserError:
         return UserError(

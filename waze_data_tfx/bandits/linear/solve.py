@@ -48,18 +48,25 @@ def solve(moments: tf.Tensor, prior_mean: tf.Tensor, prior_strength: tf.Tensor) 
     return Solution(theta, root, tf.reduce_min(tf.square(tf.linalg.diag_part(factor)), axis=1))
 
 
-def of_each_arm(shared: Solution, maps: tf.Tensor) -> Solution:
+def as_products(values: tf.Tensor, grid: tf.Tensor) -> tf.Tensor:
+    """Return numbers per place in a row, [..., dim], as the factors of the products: [..., context_dim + 1, 1 + arm_dim]."""
+    return tf.gather(tf.concat([values, tf.zeros_like(values[..., :1])], axis=-1), grid, axis=-1)
+
+
+def of_each_arm(shared: Solution, grid: tf.Tensor, arm_terms: tf.Tensor) -> Solution:
     """Return what a shared model says of every arm as a function of [context, 1], which is what is scored.
 
-    An arm's row is `maps[k] [context, 1]`; so its mean is (maps[k]' theta) [context, 1], and its variance that of a small
-    triangular root of maps[k]' P^-1 maps[k], whatever the number of features of the shared model.
+    A row is M_k [context, 1] with a matrix M_k per arm that the arm's features fill; so the arm's mean is (M_k' theta) [context,
+    1], and its variance that of a small triangular root of M_k' P^-1 M_k, whatever the number of features of the shared model.
 
     Args:
         shared: the solution of one model.
-        maps: [n_actions, dim, context_dim + 1] float64.
+        grid: `Design.grid`, [context_dim + 1, 1 + arm_dim].
+        arm_terms: [1, arm features], [n_actions, 1 + arm_dim] float64.
     """
-    theta = tf.linalg.matvec(maps, tf.repeat(shared.theta, tf.shape(maps)[0], axis=0), transpose_a=True)
-    tall = tf.einsum("ij,kjc->kic", shared.root[0], maps)
+    theta = tf.matmul(arm_terms, as_products(shared.theta[0], grid), transpose_b=True)
+    products = as_products(shared.root[0], grid)  # [dim, context_dim + 1, 1 + arm_dim]
+    tall = tf.transpose(tf.tensordot(products, arm_terms, [[2], [1]]), [2, 0, 1])
     covariance = tf.matmul(tall, tall, transpose_a=True)
     diagonal = tf.linalg.diag_part(covariance)
     nothing = tf.equal(diagonal, 0.0)  # an arm whose features are all 0, where there is no intercept

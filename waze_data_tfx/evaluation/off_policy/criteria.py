@@ -21,8 +21,6 @@ from waze_data_tfx.errors import RunFailed
 
 from .results import OffPolicy, PolicyResult, SliceResult
 
-EXPLORE, EXPLOIT = -1, -2
-"""Codes in the pushed graph; a code >= 0 is the number of the fixed arm."""
 SERVING, EVAL, LOGGING, BEST_ARM = "candidate", "candidate_eval", "logging", "best_arm"
 """The evaluation's names of the policies that are compared."""
 CALLED = {SERVING: "the serving policy", EVAL: "the eval policy", LOGGING: "the logging policy", BEST_ARM: "the best single arm"}
@@ -43,19 +41,17 @@ class Criterion:
 
     Attributes:
         slice: `column=value,...`, or "" for every row that no other criterion holds for.
-        key: the slice's values in the order of the criteria columns, joined by `|`; "" for all rows.
+        values: the slice's values in the order of the criteria columns; none for all rows.
         kind: explore (the serving policy's probabilities), exploit (greedy), or fixed (one arm).
         action: the arm, of `fixed`.
-        code: the same as the graph holds it.
         reason: why, for a person.
         evidence: the differences it was made from: `policy - other` -> value and interval.
     """
 
     slice: str
-    key: str
+    values: tuple[str, ...]
     kind: Kind
     action: str | None
-    code: int
     reason: str
     evidence: Mapping[str, Any]
 
@@ -64,7 +60,7 @@ def decide(measured: OffPolicy, *, columns: tuple[str, ...], enough: Enough) -> 
     """Return the criterion of all rows, then one for each slice of exactly these columns.
 
     Raises:
-        RunFailed: there is no slice of all rows, a slice's best arm is none of the actions, or a value holds `|` or a line's end.
+        RunFailed: there is no slice of all rows, or a slice's best arm is none of the actions.
     """
     overall = measured.of("")
     if overall is None:
@@ -103,20 +99,10 @@ def _criterion(part: SliceResult, measured: OffPolicy, columns: tuple[str, ...],
     action = best.action if kind == "fixed" and best else None
     if action is not None and action not in measured.actions:
         raise RunFailed(f"{part.slice or 'all rows'}: best_arm '{action}' is no action; known: {', '.join(measured.actions)}")
-    code = measured.actions.index(action) if action is not None else EXPLOIT if kind == "exploit" else EXPLORE
     pairs = [(SERVING, BEST_ARM), (EVAL, BEST_ARM), (EVAL, SERVING), (EVAL, LOGGING)]
     found = {f"{policy} - {other}": interval_of(part, policy, other, measured.interval) for policy, other in pairs}
-    return Criterion(part.slice, _key(part, columns), kind, action, code, reason, {"n_rows": part.n_rows, **found})
-
-
-def _key(part: SliceResult, columns: tuple[str, ...]) -> str:
-    texts = [part.key[column] for column in columns] if part.key else []
-    if any(c in text for text in texts for c in "|\t\n\r\x01"):
-        raise RunFailed(
-            f"{part.slice}: a value of a criteria column may hold no |, tab or line's end; received {texts}",
-            hint="name other columns in bandit.serving.criteria_columns",
-        )
-    return "|".join(texts)
+    values = tuple(part.key[column] for column in columns) if part.key else ()
+    return Criterion(part.slice, values, kind, action, reason, {"n_rows": part.n_rows, **found})
 
 
 def _rule(part: SliceResult, method: str, enough: Enough) -> tuple[Kind, str]:
