@@ -94,7 +94,7 @@ def test_four_rows_by_hand_in_tfmas_own_pipeline(tmp_path):
         "dm": (0.5 + 0.5 + 0.375 + 0.3125) / 4,
         "dr": 0.421875 + (2 * 0.5 - 2 * 0.5 + 1 * 0.75) / 4,
         "sndr": 0.421875 + 0.75 / 5,
-        "dros": 0.421875 + 100 / 101 * 0.75 / 4,  # lambda 100; the rows of weight 2 cancel out
+        "dros": 0.421875 + 1 / 2 * 0.75 / 4,  # lambda 1, SLOPE's choice; the rows of weight 2 cancel out
         "effective_sample_size": 25 / 9,  # (2 + 2 + 1)^2 / (4 + 4 + 1)
         "mean_weight": 5 / 4,
         "max_weight": 2,

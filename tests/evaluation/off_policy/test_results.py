@@ -40,6 +40,7 @@ FILE = OffPolicy(
             auc=0.7,
             auc_interval=(0.6, 0.8),
             baseline_auc=None,
+            tuned={"switch_tau": 10.0},
             policies=(CANDIDATE, ARM),
             differences=(Difference("candidate", "arm:news", Estimate(0.1, (0.0, 0.2), None), None),),
             calibration=(Calibration("news", 30, 80, 82.0, 1.025, (0.9, 1.1), True),),

@@ -37,6 +37,7 @@ def _slice(*, name="", candidate=None, lowers=(0.01, 0.01, 0.01), lost=0.0, cali
         auc=0.7,
         auc_interval=(0.65, 0.75),
         baseline_auc=0.6,
+        tuned={},
         policies=(
             candidate or _policy("candidate"),
             _policy("baseline", dr=0.2),

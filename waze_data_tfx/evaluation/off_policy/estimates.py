@@ -6,13 +6,15 @@ by the gate's estimator, so that its value does not profit from the choice. Impo
 
 from collections.abc import Mapping
 from functools import reduce
-from statistics import NormalDist
 
 import numpy as np
 
 from waze_data_tfx.bandits.estimators import intervals
+from waze_data_tfx.bandits.estimators.calibration import ArmCounts
+from waze_data_tfx.bandits.estimators.diagnostics import overlap
 from waze_data_tfx.bandits.estimators.plan import Plan
 from waze_data_tfx.bandits.estimators.quantities import Quantity
+from waze_data_tfx.bandits.estimators.slope import tune
 from waze_data_tfx.bandits.estimators.sums import Sums
 from waze_data_tfx.bandits.estimators.terms import ESTIMATORS
 from waze_data_tfx.errors import DataError
@@ -33,38 +35,39 @@ def slice_result(evidence: Evidence) -> SliceResult:
     Raises:
         DataError: there are no rows.
     """
-    if evidence.plan is None:
+    if evidence.plan is None or evidence.arms is None:
         raise DataError("off-policy evaluation: no rows; expected at least one")
-    return _Estimator(evidence, evidence.plan).result()
+    return _Estimator(evidence, evidence.plan, evidence.arms).result()
 
 
 class _Estimator:
     """Estimates of one slice."""
 
-    def __init__(self, evidence: Evidence, plan: Plan) -> None:
-        self._settings, self._ranks = evidence.settings, evidence.ranks
+    def __init__(self, evidence: Evidence, plan: Plan, arms: ArmCounts) -> None:
+        self._settings, self._ranks, self._arms = evidence.settings, evidence.ranks, arms
         best, chosen = _best_arms(plan, evidence.folds, self._settings)
         self._best = best
         self._sums = _joined(evidence.folds, chosen)
         self._plan = Plan(plan.outcomes, {**plan.policies, BEST_ARM: plan.policies[arm(0)]}, plan.modelled)
         self._bounds = dict.fromkeys(self._sums.names, (0.0, 0.0)) | dict(self._plan.bounds(self._sums))
+        self._tuned = _tuned(self._sums, self._plan, self._settings)
         self._bootstrap = intervals.Bootstrap(self._sums, self._settings.n_bootstrap)
 
     def result(self) -> SliceResult:
         settings, sums = self._settings, self._sums
         ranks, baseline = self._ranks.get(CANDIDATE), self._ranks.get(BASELINE)
-        z = NormalDist().inv_cdf(1 - (1 - settings.confidence) / (2 * len(settings.actions)))
         return SliceResult(
             slice="",
             key={},
             n_rows=sums.n_rows,
             n_groups=sums.n_groups,
+            tuned={"max_weight": self._tuned["dr"], "switch_tau": self._tuned["switch_dr"], "dros_lambda": self._tuned["dros"]},
             auc=ranks.area() if ranks else None,
             auc_interval=ranks.interval(settings.confidence) if ranks else None,
             baseline_auc=baseline.area() if baseline else None,
             policies=tuple(self._policies()),
             differences=tuple(self._differences()),
-            calibration=calibration.table(sums, settings.actions, z=z),
+            calibration=calibration.table(self._arms, settings.actions, confidence=settings.confidence),
         )
 
     def _policies(self) -> list[PolicyResult]:
@@ -77,27 +80,26 @@ class _Estimator:
         return [*saved, self._logging(), *arms, self._policy(BEST_ARM, BEST_ARM, best, arms[self._best].arm_shares)]
 
     def _policy(self, name: str, kind: Kind, action: str, shares: Mapping[str, float]) -> PolicyResult:
-        sums, weight = self._sums, f"{name}.weight"
-        squares, clip = sums.squares(weight), self._plan.policies[name].clip[0]
-        logged = {a for k, a in enumerate(self._settings.actions) if sums.total(f"taken.{k}") > 0}
+        found = overlap(self._sums, self._plan, name, clip=self._tuned["dr"])
+        logged = {a for a, taken in zip(self._settings.actions, self._arms.taken, strict=True) if taken > 0}
         return PolicyResult(
             kind=kind,
             action=action,
             is_best=kind == "arm" and action == self._settings.actions[self._best],
             estimates={e: self._estimate(self._value(name, e, REWARD)) for e in ESTIMATORS},
             unsubscribe_rate=self._lost(name),
-            effective_sample_size=sums.total(weight) ** 2 / squares if squares else 0.0,
-            mean_weight=sums.total(weight) / sums.n_rows,
-            max_weight=sums.range_of(weight)[1],
-            clipped_share=sums.total(f"{name}.clipped@{clip:g}") / sums.n_rows,
+            effective_sample_size=found.effective_sample_size,
+            mean_weight=found.mean_weight,
+            max_weight=found.max_weight,
+            clipped_share=found.clipped_share,
             support=sum(share for a, share in shares.items() if a in logged),
             arm_shares=shares,
         )
 
     def _logging(self) -> PolicyResult:
-        n = self._sums.n_rows
+        n, taken = self._sums.n_rows, self._arms.taken
         reward = self._estimate(self._plan.logged(REWARD))
-        shares = {a: self._sums.total(f"taken.{k}") / n for k, a in enumerate(self._settings.actions)}
+        shares = {a: float(taken[k] / max(taken.sum(), 1)) for k, a in enumerate(self._settings.actions)}
         return PolicyResult(
             LOGGING, "", False, dict.fromkeys(ESTIMATORS, reward), self._lost(LOGGING), float(n), 1.0, 1.0, 0.0, 1.0, shares
         )
@@ -119,7 +121,9 @@ class _Estimator:
         return found
 
     def _value(self, policy: str, estimator: str, outcome: str) -> Quantity:
-        return self._plan.logged(outcome) if policy == LOGGING else self._plan.value(policy, estimator, outcome=outcome)
+        if policy == LOGGING:
+            return self._plan.logged(outcome)
+        return self._plan.value(policy, estimator, outcome=outcome, parameter=self._tuned.get(estimator))
 
     def _lost(self, policy: str) -> Estimate | None:
         if LOST not in self._plan.outcomes:
@@ -152,6 +156,19 @@ class _Estimator:
         except DataError:  # a single row
             return None
         return found.lower, found.upper
+
+
+def _tuned(sums: Sums, plan: Plan, settings: Settings) -> dict[str, float]:
+    """Return every estimator's hyperparameter: SLOPE's choice for the candidate, or the first of the grid where that fails."""
+    policy = CANDIDATE
+    found = {name: grid[0] for name in ESTIMATORS if (grid := plan.policies[policy].of(name))}
+    clipped = settings.estimator if settings.estimator in ("ips", "snips", "sndr") else "dr"
+    for name in (clipped, "switch_dr", "dros"):
+        try:
+            found[name] = tune(sums, plan, policy, name).parameter
+        except DataError:  # no overlap, which the estimates say
+            continue
+    return found | dict.fromkeys(("ips", "snips", "dr", "sndr"), found[clipped])
 
 
 def _best_arms(plan: Plan, folds: Mapping[int, Sums], settings: Settings) -> tuple[int, dict[int, int]]:

@@ -8,7 +8,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 OFF_POLICY_FILE = "off_policy.json"
@@ -46,7 +46,8 @@ class PolicyResult:
             the other folds of the users, fold by fold, so that its value does not profit from the choice.
         action: of an arm its name; of best_arm the name of the arm that is best on all rows; else "".
         is_best: whether this arm is the one that best_arm names.
-        estimates: expected reward by estimator: ips, snips, dm, dr, sndr, switch_dr, dros.
+        estimates: expected reward by estimator: ips, snips, dm, dr, sndr, switch_dr, dros. Intervals say how an estimate varies,
+            not how far dm, switch_dr and dros, or clipping, lead away from the truth.
         unsubscribe_rate: by the gate's estimator on the unsubscribe outcome; None without such a column.
         effective_sample_size: (sum w)^2 / sum w^2 of the unclipped weights.
         mean_weight: near 1 where the log supports the policy and its propensities are right.
@@ -130,6 +131,8 @@ class SliceResult:
         policies: candidate first.
         differences: candidate and candidate_eval minus baseline, logging, best_arm and every arm, and minus each other.
         calibration: one entry per action.
+        tuned: hyperparameters that SLOPE chose for the candidate and that hold for all policies: switch_tau, dros_lambda and
+            max_weight, which is the config's if that names one.
     """
 
     slice: str
@@ -142,6 +145,7 @@ class SliceResult:
     policies: tuple[PolicyResult, ...]
     differences: tuple[Difference, ...]
     calibration: tuple[Calibration, ...]
+    tuned: Mapping[str, float | None] = field(default_factory=dict)
 
     def policy(self, name: str) -> PolicyResult | None:
         """Return a policy by its name; None if it was not evaluated."""
@@ -161,7 +165,7 @@ class OffPolicy:
         estimator: the gate's: `differences` and `unsubscribe_rate` are made with it.
         interval: the gate's: bootstrap or bernstein.
         confidence: of every interval, such as 0.95, two-sided.
-        settings: what the estimators were given or tuned to: clip (largest weight), switch_tau, dros_lambda.
+        settings: what was asked for: max_weight (None: tuned), n_bootstrap, n_folds.
         reward_model: source of q-hat (cross_fitted or scores), n_folds, l2, n_rows, and out of fold mse and mse_of_mean.
         slices: all rows first.
     """
