@@ -22,12 +22,14 @@ def test_the_config_is_a_good_one(tmp_path: Path) -> None:
 
 def test_the_table_names_every_environment_and_its_settings() -> None:
     rows = re.findall(r"^\| `(\w+)` \| .* \| (`.*`) \|$", PAGE, re.MULTILINE)
-    assert {name: set(re.findall(r"`(\w+)`", settings)) for name, settings in rows} == {k: set(v) for k, v in ENVIRONMENTS.items()}
+    said = {name: set(re.findall(r"`(\w+)`", settings)) for name, settings in rows}
+    assert said == {name: set(settings) for name, settings in ENVIRONMENTS.items()}
 
 
 def test_the_environment_of_one_s_own_runs_and_is_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "coins.py").write_text(ENVIRONMENT)
-    lab = "name: coins\nenvironment: {type: coins:Coins, params: {better: 0.7}}\nagents: {optimist: {name: linucb, add_bias: true}}\n"
+    lab = "name: coins\nenvironment: {type: coins:Coins, params: {better: 0.7}}\n"
+    lab += "agents: {optimist: {name: linucb, add_bias: true}}\n"
     (tmp_path / "lab.yaml").write_text(lab + "seeds: 1\nsteps: 400\npoints: 4\n")
     result = bandit_lab(tmp_path / "lab.yaml", quiet=True)
     assert result.summary()[0]["suboptimal"] < 0.1

@@ -1,6 +1,6 @@
 """TensorFlow's start without what it says of the machine: that there is no graphics card, that oneDNN rounds in another order.
 
-Its libraries write that to file descriptor 2 before any log level is read (2.21), into every notebook. Called by `bandit_lab`, once.
+Its libraries write that to file descriptor 2 before any log level is read (2.21), also in notebooks. Called by `bandit_lab`.
 """
 
 import os
