@@ -13,8 +13,9 @@ import numpy as np
 
 from waze_data_tfx.errors import DataError
 
-L2 = 1.0
-"""Ridge, in rows: an action that the other folds do not hold gets the mean of all actions, one with few rows comes near it."""
+L2 = (1.0, 10.0, 100.0, 1000.0)
+"""Ridges, in rows, of which each fold's model takes the one that errs least across the other folds; the first if these are one.
+An action that they do not hold gets the mean of all actions, one with few rows comes near it."""
 N_OUTCOMES = 2
 """Reward and unsubscribe; the latter is 0 throughout where the log has no such column."""
 
@@ -108,15 +109,29 @@ def fit(moments: Moments, *, rewards: tuple[float, float]) -> RewardModel:
             "evaluation: split 'eval' holds users of fewer than two folds: no reward model can be cross-fitted",
             hint="raise the share of eval in data.split.buckets",
         )
+    l2 = np.array([_best_ridge(np.delete(sums, f, axis=0)) for f in range(moments.n_folds)])
+    coefficients, mean = _coefficients(sums, l2)
+    record = {"source": "cross_fitted", "n_folds": moments.n_folds, "l2": l2.tolist(), **_out_of_fold(sums, coefficients, mean)}
+    return RewardModel(coefficients, np.array([rewards[0], 0.0]), np.array([rewards[1], 1.0]), record)
+
+
+def _best_ridge(sums: np.ndarray) -> float:
+    """Return the ridge with the least error of the reward across these folds."""
+    if (sums[:, :, 0, 0].sum(axis=1) > 0).sum() < 2:
+        return L2[0]
+    return min(L2, key=lambda l2: _out_of_fold(sums, *_coefficients(sums, np.full(len(sums), l2)))["mse"])
+
+
+def _coefficients(sums: np.ndarray, l2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficients for every fold from the others' sums with its ridge [n_folds], and their mean outcomes [n_folds, 2]."""
     others = sums.sum(axis=0) - sums
     gram, target = others[:, :, :-N_OUTCOMES, :-N_OUTCOMES], others[:, :, :-N_OUTCOMES, -N_OUTCOMES:]
     mean = target[:, :, 0].sum(axis=1) / gram[:, :, 0, 0].sum(axis=1)[:, None]
     centred = target - gram[:, :, :, :1] * mean[:, None, None, :]
-    factor = np.linalg.cholesky(gram + L2 * np.eye(gram.shape[-1]))
+    factor = np.linalg.cholesky(gram + l2[:, None, None, None] * np.eye(gram.shape[-1]))
     coefficients = np.linalg.solve(factor.swapaxes(-1, -2), np.linalg.solve(factor, centred))
     coefficients[:, :, 0] += mean[:, None]
-    record = {"source": "cross_fitted", "n_folds": moments.n_folds, "l2": L2, **_out_of_fold(sums, coefficients, mean)}
-    return RewardModel(coefficients, np.array([rewards[0], 0.0]), np.array([rewards[1], 1.0]), record)
+    return coefficients, mean
 
 
 def _out_of_fold(sums: np.ndarray, coefficients: np.ndarray, mean: np.ndarray) -> dict[str, float]:
