@@ -123,7 +123,7 @@ def _best_ridge(sums: np.ndarray) -> float:
 
 
 def _coefficients(sums: np.ndarray, l2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the coefficients for every fold from the others' sums with its ridge [n_folds], and their mean outcomes [n_folds, 2]."""
+    """Return each fold's coefficients from the others' sums with its ridge [n_folds], and their mean outcomes [n_folds, 2]."""
     others = sums.sum(axis=0) - sums
     gram, target = others[:, :, :-N_OUTCOMES, :-N_OUTCOMES], others[:, :, :-N_OUTCOMES, -N_OUTCOMES:]
     mean = target[:, :, 0].sum(axis=1) / gram[:, :, 0, 0].sum(axis=1)[:, None]
