@@ -48,8 +48,10 @@ bench: install ## times against plain TFX, as ratios
 	$(BIN)/python benchmarks/feature_test.py
 	$(BIN)/python benchmarks/ingestion.py
 	$(BIN)/python benchmarks/split_statistics.py
+	$(BIN)/python benchmarks/bandit_lab.py
 	$(BIN)/python benchmarks/neural_bandits.py
 	$(BIN)/python benchmarks/linear_bandits.py
+	$(BIN)/python benchmarks/policy_ranking.py
 
 quality: install ## the templates' models against scikit-learn's and their data's processes
 	$(BIN)/python benchmarks/taxi_quality.py

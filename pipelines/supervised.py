@@ -22,6 +22,7 @@ LEARNING = (
     "training",
     "models",
     "features/inputs.py",
+    "features/raw_columns.py",
     "usercode.py",
     *(f"config/{m}.py" for m in ("evaluation", "model", "names", "tuner", "view")),
 )
@@ -50,7 +51,15 @@ def nodes(config: Config) -> tuple[Node, ...]:
             ("ExampleGen", "Trainer", "Resolver", *gates),
             gates=gates,
             settings={"evaluation": dump(config.evaluation), **shared},
-            library=(THIS, "components/evaluator", "evaluation", "config/evaluation.py", "config/names.py", "data/records.py"),
+            library=(
+                THIS,
+                "components/evaluator",
+                "evaluation",
+                "bandits",
+                "config/evaluation.py",
+                "config/names.py",
+                "data/records.py",
+            ),
             resolves_baseline=True,
             judges=True,
         ),
@@ -75,7 +84,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
             gates=gates,
             pushes=True,
             settings={"push": dump(config.push)},
-            library=(THIS, "components/pusher", "versions.py"),
+            library=(THIS, "components/pusher", "evaluation", "bandits", "versions.py"),
         ),
         preparation.copier_node(config),
     )

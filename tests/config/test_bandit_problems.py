@@ -67,6 +67,7 @@ def test_a_bandits_task_goes_without_saying_and_its_log_is_read() -> None:
         ({"agent": {"name": "linucp"}}, "bandit.agent.name", "unknown agent 'linucp'"),
         ({"agent": {"name": "linucb", "epsilon": 0.1}}, "bandit.agent.epsilon", "agent linucb does not read it, only neural_eps"),
         ({"agent": {"name": "linucb", "params": {"x": 1}}}, "bandit.agent.params", "only an agent of your own"),
+        ({"agent": {"off_policy": "dr"}}, "bandit.agent.off_policy", "agent linucb knows none and ips"),
         ({"agent": {"name": "fixed"}}, "bandit.agent.action", "is required for agent fixed"),
         ({"agent": {"name": "fixed", "action": "new"}}, "bandit.agent.action", "unknown action 'new'"),
         ({"agent": {"name": "linucb", "per_arm": True}}, "bandit.arm_features", "is required for an agent per arm"),

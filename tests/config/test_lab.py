@@ -60,7 +60,7 @@ def test_the_same_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (
             "optimist: linucb",
             "optimist: linucp",
-            r"lab.yaml:5: agents.optimist.name: unknown agent 'linucp'; .*did you mean 'linucb'",
+            r"lab.yaml:6: agents.optimist.name: unknown agent 'linucp'; .*did you mean 'linucb'",
         ),
         ("{name: lin_ts}", "{name: lints}", r"agents.mixed.agents.1.name: unknown agent 'lints'"),
         ("optimist: linucb", "optimist: {name: linucb, epsilon: 0.1}", "agents.optimist.epsilon: agent linucb does not read it"),
@@ -82,7 +82,7 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: str, m
 
 def test_an_agent_per_arm_needs_features_of_arms(tmp_path: Path) -> None:
     file = written(tmp_path, "low_rank\n  n_arms: 5", "newsletter")
-    with pytest.raises(ConfigError, match="agents.optimist.per_arm: environment newsletter knows nothing of its arms"):
+    with pytest.raises(ConfigError, match=r"agents.optimist.per_arm: environment newsletter knows nothing of its arms"):
         load_lab(file, sets=["agents.optimist={name: linucb, per_arm: true}"])
 
 

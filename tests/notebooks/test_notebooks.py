@@ -84,6 +84,12 @@ def test_comparing_shows_the_change_and_its_curves(outputs: dict[str, list[Any]]
     assert "compare-" in plain
 
 
+def test_the_lab_shows_how_agents_ended_and_their_curves(outputs: dict[str, list[Any]]) -> None:
+    shown = html(outputs["bandit_lab"])
+    assert re.search(r"<th>LinUCB</th>\s*<td>0?\.\d+|<th>LinUCB</th>\s*<td>\d", shown)
+    assert pictures(shown) == 5  # a legend and four charts
+
+
 def pictures(shown: str) -> int:
     found = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', shown)
     for picture in found:

@@ -112,7 +112,7 @@ class Agent(Section):
             "(neural only); default: none."
         ),
     ] = None
-    max_weight: Annotated[PositiveFloat | None, Field(description="Where weights 1/propensity are clipped; default: 20.")] = None
+    max_weight: Annotated[float | None, Field(ge=1, description="Where weights 1/propensity are clipped; default: 20.")] = None
     agents: Annotated[tuple["Agent", ...] | None, Field(description="Of a mixture: what it mixes.")] = None
     weights: Annotated[tuple[PositiveFloat, ...] | None, Field(description="Of a mixture: share of each; default: equal.")] = None
     learn: Annotated[
@@ -156,6 +156,8 @@ def agent_problems(agent: Agent, where: str, actions: tuple[str, ...] | None) ->
             yield f"{where}.{key}", f"agent {agent.name} does not read it, only {', '.join(readers)}; leave it out"
     for i, part in enumerate(agent.agents or ()):
         yield from agent_problems(part, f"{where}.agents.{i}", actions)
+    if agent.off_policy == "dr" and "learning_rate" not in own:
+        yield f"{where}.off_policy", f"agent {agent.name} knows none and ips; doubly robust targets are for neural agents"
     if agent.name == "mixture":
         if len(agent.agents or ()) < 2:
             yield f"{where}.agents", f"a mixture has two agents or more; received {len(agent.agents or ())}"

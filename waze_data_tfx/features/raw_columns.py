@@ -65,7 +65,7 @@ def _tolerant(feature: Any) -> Any:
 def as_parsed(values: Any, feature: Any) -> Any:
     """Turn a typed column [n] into what parsing an example gives: sparse without the missing values, or dense."""
     if isinstance(feature, tf.io.FixedLenFeature):
-        return tf.reshape(values, [-1, *feature.shape])
+        return tf.reshape(values, [-1, *feature.shape]) if feature.shape else values
     here = tf.logical_not(tf.math.is_nan(values)) if feature.dtype.is_floating else values != MISSING[feature.dtype]
     rows = tf.where(here)
     indices = tf.concat([rows, tf.zeros_like(rows)], axis=1)

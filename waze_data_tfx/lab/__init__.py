@@ -30,9 +30,9 @@ def bandit_lab(config: BanditLab | str | os.PathLike[str], *, sets: tuple[str, .
     loaded = lab_from_python(config) if isinstance(config, BanditLab) else load_lab(config, sets=sets)
     if str(loaded.path.parent) not in sys.path:  # where agents and environments of the user's own lie
         sys.path.insert(0, str(loaded.path.parent))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # TF-Agents needs it, and it is read when TensorFlow is imported
+    from waze_data_tfx.lab.quiet_start import start_tensorflow
 
+    start_tensorflow()
     from waze_data_tfx.lab import experiment, files, page
 
     result = experiment.run(loaded, report=None if quiet else experiment.print_progress)

@@ -8,7 +8,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from .. import versions
 from ..config import Config
@@ -49,7 +49,18 @@ def read(node: str, execution: Execution, config: Config, run: Run) -> Outcome:
         return _infra_verdict(execution, run)
     if node == "Pusher":
         return _pushed(execution, config)
+    if node == "PolicyResolver":
+        return Outcome("{policy} policy: {reason}".format(**_value(execution, "resolution")))
+    if node == "Copier":
+        return Outcome(_value(execution, "registration")["line"])
     return Outcome()
+
+
+def _value(execution: Execution, output: str) -> dict[str, Any]:
+    """Return the JSON object that one of our function components left as its String artifact."""
+    [artifact] = execution.outputs[output]
+    value: dict[str, Any] = json.loads(Path(artifact.uri).read_text(encoding="utf-8"))
+    return value
 
 
 def _rows(execution: Execution, config: Config) -> str:

@@ -17,6 +17,7 @@ from separable_for_test import ACTIONS, N_CONTEXT, PROBLEM, QUICK, decisions, ro
 from waze_data_tfx.bandits.agents import AGENTS, make_agent
 from waze_data_tfx.bandits.agents.base import Agent, Policy, load_state, save_state
 from waze_data_tfx.bandits.decisions import Problem
+from waze_data_tfx.bandits.policies import sampling
 from waze_data_tfx.errors import DataError, UserError
 
 PARTS = [{"name": "neural_falcon", **QUICK}, {"name": "neural_boltzmann", **QUICK}]
@@ -112,7 +113,8 @@ import numpy as np, tensorflow as tf
 folder = sys.argv[1]
 asked = dict(np.load(folder + "/asked.npz"))
 for i in range(int(sys.argv[2])):
-    choice = tf.saved_model.load(f"{folder}/{i}").choose(tf.constant(asked["context"]), tf.constant(asked["eligible"]))
+    loaded = tf.saved_model.load(f"{folder}/{i}")
+    choice = loaded.choose(tf.constant(asked["context"]), tf.constant(asked["eligible"]))
     np.savez(f"{folder}/{i}.npz", scores=choice["scores"].numpy(), probabilities=choice["probabilities"].numpy())
 """
 
@@ -210,7 +212,8 @@ def test_what_is_drawn_has_the_probability_that_is_emitted(trained):
     for label in ("neural_epsilon_greedy", "mixture", "dropout_ts", "neural_falcon"):
         policy = trained[label].policy
         probabilities = policy(tf.constant(NEW.context[:1]), tf.ones([1, 3], tf.bool)).probabilities.numpy()[0].astype(float)
-        drawn = np.searchsorted(np.cumsum(probabilities), np.random.default_rng(1).random(20_000) * probabilities.sum())
+        draws = sampling.uniform_draw(tf.strings.as_string(tf.range(20_000)), "a seed")
+        drawn = sampling.drawn(tf.tile(tf.constant(probabilities[:, None], tf.float32), [1, 20_000]), draws)
         np.testing.assert_allclose(np.bincount(drawn, minlength=3) / 20_000, probabilities, atol=0.015)
 
 

@@ -101,4 +101,4 @@ def _masked(scores: Any, here: Any) -> tf.Tensor:
 
 def _one_hot(action: Any, here: Any) -> tf.Tensor:
     """Return 1 for the action [n] where it is one of `here`, [n, n_actions] float32."""
-    return tf.where(here, tf.one_hot(action, here.shape[1], dtype=tf.float32), 0.0)
+    return tf.one_hot(action, here.shape[1], dtype=tf.float32) * tf.cast(here, tf.float32)

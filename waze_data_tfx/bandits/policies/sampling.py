@@ -49,28 +49,29 @@ def ranked(scores: Any) -> tf.Tensor:
     if n_actions > _NETWORK_UP_TO:  # the network's graph grows with n log(n)^2
         values, order = tf.math.top_k(tf.transpose(scores), n_actions)
         return tf.where(values > -float("inf"), tf.cast(order, tf.int64), tf.constant(-1, tf.int64))
-    keys = tf.stack(_sorted(tf.unstack(_keys(scores), axis=0)), axis=0)
-    order = tf.bitwise.bitwise_and(tf.cast(-keys, tf.int64), _NETWORK_UP_TO - 1)
-    return tf.transpose(tf.where(keys > -_INFINITY * _NETWORK_UP_TO, order, -tf.ones_like(order)))
+    keys = tf.cast(tf.stack(_sorted(tf.unstack(_keys(scores), axis=0)), axis=0), tf.int64)
+    order = tf.bitwise.bitwise_and(keys, _NETWORK_UP_TO - 1)
+    unranked = tf.bitwise.right_shift(_INFINITY * _NETWORK_UP_TO - 1 - keys, tf.constant(63, tf.int64))  # -1 at -inf, else 0
+    return tf.transpose(tf.bitwise.bitwise_or(order, unranked))
 
 
 def _keys(scores: Any) -> tf.Tensor:
-    """Return numbers in the order of (score, -action), exact in float64: one comparison then decides both.
+    """Return numbers in the order of (-score, action), exact in float64: one comparison then decides both.
 
     A float32's bits, read as sign and magnitude, are an integer in the float's own order.
     """
     bits = tf.bitcast(scores, tf.int32)
     sign = tf.bitwise.right_shift(bits, 31)
     ordered = tf.bitwise.bitwise_xor(tf.bitwise.bitwise_and(bits, _SIGN_OFF), sign) - sign
-    number = tf.range(scores.shape[0], dtype=tf.float64)[:, None]
-    return tf.cast(ordered, tf.float64) * _NETWORK_UP_TO - number
+    number = tf.constant([[float(k)] for k in range(scores.shape[0])], tf.float64)
+    return tf.cast(ordered, tf.float64) * -_NETWORK_UP_TO + number
 
 
 def _sorted(columns: list[Any]) -> list[Any]:
-    """Return the columns, each row in falling order: Batcher's odd-even merge sort, half of top_k's time for 12 columns."""
+    """Return the columns, each row in rising order: Batcher's odd-even merge sort, half of top_k's time for 12 columns."""
     columns = list(columns)
     for i, j in comparators(len(columns)):
-        columns[i], columns[j] = tf.maximum(columns[i], columns[j]), tf.minimum(columns[i], columns[j])
+        columns[i], columns[j] = tf.minimum(columns[i], columns[j]), tf.maximum(columns[i], columns[j])
     return columns
 
 

@@ -86,7 +86,7 @@ def _whole(probabilities: Any, scores: Any, here: Any) -> tf.Tensor:
 def _best(scores: Any, here: Any) -> tf.Tensor:
     """Return 1 for the usable action with the highest score (of equals the first), [n_actions, n]."""
     best = tf.one_hot(tf.argmax(scores, axis=0), here.shape[0], axis=0)
-    return tf.where(here, best, tf.zeros_like(best))
+    return best * tf.cast(here, tf.float32)
 
 
 def _answer(choice: Choice, scores: Any, probabilities: Any, draw: Any, fallback: int | None) -> dict[str, Any]:
