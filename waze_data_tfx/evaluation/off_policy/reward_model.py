@@ -94,7 +94,7 @@ class RewardModel:
 
 
 def fit(moments: Moments, *, rewards: tuple[float, float]) -> RewardModel:
-    """Return the model of every fold from the sums of the others, by Cholesky.
+    """Return the model of every fold from the sums of the others.
 
     Args:
         moments: of the whole log.
@@ -128,8 +128,7 @@ def _coefficients(sums: np.ndarray, l2: np.ndarray) -> tuple[np.ndarray, np.ndar
     gram, target = others[:, :, :-N_OUTCOMES, :-N_OUTCOMES], others[:, :, :-N_OUTCOMES, -N_OUTCOMES:]
     mean = target[:, :, 0].sum(axis=1) / gram[:, :, 0, 0].sum(axis=1)[:, None]
     centred = target - gram[:, :, :, :1] * mean[:, None, None, :]
-    factor = np.linalg.cholesky(gram + l2[:, None, None, None] * np.eye(gram.shape[-1]))
-    coefficients = np.linalg.solve(factor.swapaxes(-1, -2), np.linalg.solve(factor, centred))
+    coefficients = np.linalg.solve(gram + l2[:, None, None, None] * np.eye(gram.shape[-1]), centred)
     coefficients[:, :, 0] += mean[:, None]
     return coefficients, mean
 
@@ -140,6 +139,8 @@ def _out_of_fold(sums: np.ndarray, coefficients: np.ndarray, mean: np.ndarray) -
     reward = sums.shape[-1] - N_OUTCOMES
     gram, target, square = sums[:, :, :reward, :reward], sums[:, :, :reward, reward], sums[:, :, reward, reward]
     theta = coefficients[..., 0]
-    error = square - 2 * np.einsum("fkd,fkd->fk", theta, target) + np.einsum("fkd,fkde,fke->fk", theta, gram, theta)
+    error = (
+        square - 2 * np.einsum("fkd,fkd->fk", theta, target) + np.einsum("fkd,fkd->fk", theta, (gram @ theta[..., None])[..., 0])
+    )
     by_mean = square - 2 * mean[:, None, 0] * target[..., 0] + mean[:, None, 0] ** 2 * gram[:, :, 0, 0]
     return {"n_rows": int(n), "mse": float(error.sum() / n), "mse_of_mean": float(by_mean.sum() / n)}
