@@ -139,8 +139,7 @@ def _out_of_fold(sums: np.ndarray, coefficients: np.ndarray, mean: np.ndarray) -
     reward = sums.shape[-1] - N_OUTCOMES
     gram, target, square = sums[:, :, :reward, :reward], sums[:, :, :reward, reward], sums[:, :, reward, reward]
     theta = coefficients[..., 0]
-    error = (
-        square - 2 * np.einsum("fkd,fkd->fk", theta, target) + np.einsum("fkd,fkd->fk", theta, (gram @ theta[..., None])[..., 0])
-    )
+    explained = np.einsum("fkd,fkd->fk", theta, (gram @ theta[..., None])[..., 0])
+    error = square - 2 * np.einsum("fkd,fkd->fk", theta, target) + explained
     by_mean = square - 2 * mean[:, None, 0] * target[..., 0] + mean[:, None, 0] ** 2 * gram[:, :, 0, 0]
     return {"n_rows": int(n), "mse": float(error.sum() / n), "mse_of_mean": float(by_mean.sum() / n)}
