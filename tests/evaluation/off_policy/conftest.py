@@ -73,8 +73,8 @@ def write_examples(log, folder):
     return [str(folder / "*")]
 
 
-def save_policy(folder, scores, *, floor=0.05, actions=ACTIONS):
-    """Save a policy: greedy by `scores(x) -> [n, n_actions]`; the serving one with a floor."""
+def save_policy(folder, scores, *, floor=0.05, actions=ACTIONS, without=()):
+    """Save a policy: greedy by `scores(x) -> [n, n_actions]`; the serving one with a floor; `without` these signatures."""
     import tensorflow as tf
 
     n_actions = len(actions)
@@ -103,7 +103,8 @@ def save_policy(folder, scores, *, floor=0.05, actions=ACTIONS):
 
     module = Served()
     signatures = {"serving_default": module.serve, "eval": module.judge, "context": module.context}
-    tf.saved_model.save(module, str(folder), signatures=signatures)
+    kept = {name: function for name, function in signatures.items() if name not in without}
+    tf.saved_model.save(module, str(folder), signatures=kept)
     (folder / "assets.extra").mkdir()
     (folder / "assets.extra" / "policy.json").write_text(json.dumps({"actions": actions}))
     return str(folder)

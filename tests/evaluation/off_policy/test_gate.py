@@ -156,3 +156,17 @@ def test_baseline_that_does_not_know_a_new_action_never_takes_it(evaluate, off_p
     judged, found, _ = evaluate(off_policy_config(), "good", baseline="older")
     assert judged.status == "blessed"
     assert found.of("").policy("baseline").arm_shares == pytest.approx({"news": 0.975, "deals": 0.025, "bait": 0.0})
+
+
+def test_without_a_context_the_candidates_own_scores_are_the_reward_model(evaluate, off_policy_config, simulated, place, log):
+    save = simulated[2]
+    save(place / "plain", lambda x: tf.stack([x * 0 + 0.25, x * 0 + 0.5, x * 0], axis=1), without=("eval", "context"))
+    _, found, _ = evaluate(off_policy_config(metrics=[{"name": "dm", "lower_bound": 0.0}]), "plain")
+    assert found.reward_model == {"source": "scores"}
+    overall = found.of("")
+    assert overall.policy("candidate_eval") is None
+    # deals with 0.95 + 0.05 / 3, the others with 0.05 / 3 each: 0.5 (0.95 + 0.05 / 3) + 0.25 * 0.05 / 3
+    assert overall.policy("candidate").estimates["dm"].value == pytest.approx(0.4875, abs=1e-6)
+    weight = np.where(log.action == 1, 0.95 + 0.05 / 3, 0.05 / 3) / log.propensity
+    lost = (weight * log.unsubscribed).mean()  # no model of unsubscribes: doubly robust is inverse propensity scoring
+    assert overall.policy("candidate").unsubscribe_rate.value == pytest.approx(lost, rel=1e-5)

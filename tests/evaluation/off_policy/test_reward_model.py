@@ -17,11 +17,13 @@ def _log(n=600, n_actions=3, dim=4):
 def test_model_of_a_fold_is_the_ridge_regression_of_the_other_folds():
     context, outcomes, action, fold = _log()
     moments = reward_model.Moments(5, 3).add(context, outcomes, action=action, fold=fold)
-    predicted = reward_model.fit(moments, rewards=(-9, 9)).predict(context, fold)
+    model = reward_model.fit(moments, rewards=(-9, 9))
+    predicted, l2 = model.predict(context, fold), model.record["l2"][2]
+    assert l2 == 1.0  # the reward has no noise here
     others, rows = (fold != 2) & (action == 1), fold == 2
     mean = outcomes[fold != 2].mean(axis=0)
     x = np.concatenate([np.ones((others.sum(), 1)), context[others]], axis=1)
-    theta = np.linalg.solve(x.T @ x + np.eye(5), x.T @ (outcomes[others] - mean))
+    theta = np.linalg.solve(x.T @ x + l2 * np.eye(5), x.T @ (outcomes[others] - mean))
     expected = np.concatenate([np.ones((rows.sum(), 1)), context[rows]], axis=1) @ theta + mean
     np.testing.assert_allclose(predicted[rows, 1], expected.clip([-9, 0], [9, 1]), atol=1e-10)
 
@@ -63,3 +65,10 @@ def test_users_of_one_fold_are_too_few():
     moments = reward_model.Moments(2, 1).add(np.zeros((2, 1)), np.zeros((2, 2)), action=np.zeros(2, int), fold=np.zeros(2, int))
     with pytest.raises(DataError, match="fewer than two folds"):
         reward_model.fit(moments, rewards=(0, 1))
+
+
+def test_ridge_grows_with_noise():
+    context, outcomes, action, fold = _log(n=200, dim=20)
+    outcomes[:, 0] = np.random.default_rng(2).normal(size=200)  # nothing to learn by 21 coefficients from some 50 rows
+    model = reward_model.fit(reward_model.Moments(5, 3).add(context, outcomes, action=action, fold=fold), rewards=(-9, 9))
+    assert min(model.record["l2"]) >= 100.0

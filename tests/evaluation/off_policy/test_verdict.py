@@ -81,7 +81,7 @@ def test_candidate_better_than_all_is_blessed_and_every_check_has_its_interval()
     [((-0.01, 0.01, 0.01), "production"), ((0.01, -0.01, 0.01), "logging"), ((0.01, 0.01, -0.01), "best_single_arm ('deals')")],
 )
 def test_lower_bound_below_any_other_policy_refuses(lowers, other):
-    judged = _judge(_slice(lowers=lowers))
+    judged = _judge(_slice(lowers=lowers), margin=0.0)
     assert judged.status == "refused"
     assert judged.reasons() == [f"dr differs from {other} by +0.01, between -0.01 and +0.03 at 0.95; lower bound < 0"]
 

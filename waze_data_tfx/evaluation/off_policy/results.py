@@ -166,7 +166,7 @@ class OffPolicy:
         interval: the gate's: bootstrap or bernstein.
         confidence: of every interval, such as 0.95, two-sided.
         settings: what was asked for: max_weight (None: tuned), n_bootstrap, n_folds.
-        reward_model: source of q-hat (cross_fitted or scores), n_folds, l2, n_rows, and out of fold mse and mse_of_mean.
+        reward_model: source of q-hat (cross_fitted or scores), n_folds, l2 by fold, n_rows, out of fold mse and mse_of_mean.
         slices: all rows first.
     """
 

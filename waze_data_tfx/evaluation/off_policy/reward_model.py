@@ -13,8 +13,9 @@ import numpy as np
 
 from waze_data_tfx.errors import DataError
 
-L2 = 1.0
-"""Ridge, in rows: an action that the other folds do not hold gets the mean of all actions, one with few rows comes near it."""
+L2 = (1.0, 10.0, 100.0, 1000.0)
+"""Ridges, in rows, of which each fold's model takes the one that errs least across the other folds; the first if these are one.
+An action that they do not hold gets the mean of all actions, one with few rows comes near it."""
 N_OUTCOMES = 2
 """Reward and unsubscribe; the latter is 0 throughout where the log has no such column."""
 
@@ -93,7 +94,7 @@ class RewardModel:
 
 
 def fit(moments: Moments, *, rewards: tuple[float, float]) -> RewardModel:
-    """Return the model of every fold from the sums of the others, by Cholesky.
+    """Return the model of every fold from the sums of the others.
 
     Args:
         moments: of the whole log.
@@ -108,15 +109,28 @@ def fit(moments: Moments, *, rewards: tuple[float, float]) -> RewardModel:
             "evaluation: split 'eval' holds users of fewer than two folds: no reward model can be cross-fitted",
             hint="raise the share of eval in data.split.buckets",
         )
+    l2 = np.array([_best_ridge(np.delete(sums, f, axis=0)) for f in range(moments.n_folds)])
+    coefficients, mean = _coefficients(sums, l2)
+    record = {"source": "cross_fitted", "n_folds": moments.n_folds, "l2": l2.tolist(), **_out_of_fold(sums, coefficients, mean)}
+    return RewardModel(coefficients, np.array([rewards[0], 0.0]), np.array([rewards[1], 1.0]), record)
+
+
+def _best_ridge(sums: np.ndarray) -> float:
+    """Return the ridge with the least error of the reward across these folds."""
+    if (sums[:, :, 0, 0].sum(axis=1) > 0).sum() < 2:
+        return L2[0]
+    return min(L2, key=lambda l2: _out_of_fold(sums, *_coefficients(sums, np.full(len(sums), l2)))["mse"])
+
+
+def _coefficients(sums: np.ndarray, l2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each fold's coefficients from the others' sums with its ridge [n_folds], and their mean outcomes [n_folds, 2]."""
     others = sums.sum(axis=0) - sums
     gram, target = others[:, :, :-N_OUTCOMES, :-N_OUTCOMES], others[:, :, :-N_OUTCOMES, -N_OUTCOMES:]
     mean = target[:, :, 0].sum(axis=1) / gram[:, :, 0, 0].sum(axis=1)[:, None]
     centred = target - gram[:, :, :, :1] * mean[:, None, None, :]
-    factor = np.linalg.cholesky(gram + L2 * np.eye(gram.shape[-1]))
-    coefficients = np.linalg.solve(factor.swapaxes(-1, -2), np.linalg.solve(factor, centred))
+    coefficients = np.linalg.solve(gram + l2[:, None, None, None] * np.eye(gram.shape[-1]), centred)
     coefficients[:, :, 0] += mean[:, None]
-    record = {"source": "cross_fitted", "n_folds": moments.n_folds, "l2": L2, **_out_of_fold(sums, coefficients, mean)}
-    return RewardModel(coefficients, np.array([rewards[0], 0.0]), np.array([rewards[1], 1.0]), record)
+    return coefficients, mean
 
 
 def _out_of_fold(sums: np.ndarray, coefficients: np.ndarray, mean: np.ndarray) -> dict[str, float]:
@@ -125,6 +139,7 @@ def _out_of_fold(sums: np.ndarray, coefficients: np.ndarray, mean: np.ndarray) -
     reward = sums.shape[-1] - N_OUTCOMES
     gram, target, square = sums[:, :, :reward, :reward], sums[:, :, :reward, reward], sums[:, :, reward, reward]
     theta = coefficients[..., 0]
-    error = square - 2 * np.einsum("fkd,fkd->fk", theta, target) + np.einsum("fkd,fkde,fke->fk", theta, gram, theta)
+    explained = np.einsum("fkd,fkd->fk", theta, (gram @ theta[..., None])[..., 0])
+    error = square - 2 * np.einsum("fkd,fkd->fk", theta, target) + explained
     by_mean = square - 2 * mean[:, None, 0] * target[..., 0] + mean[:, None, 0] ** 2 * gram[:, :, 0, 0]
     return {"n_rows": int(n), "mse": float(error.sum() / n), "mse_of_mean": float(by_mean.sum() / n)}
