@@ -37,6 +37,7 @@ NODES = [
     "Evaluator",
     "InfraValidator",
     "Pusher",
+    "Copier",
 ]
 
 
@@ -79,7 +80,7 @@ def test_a_selection_with_nothing_in_it_is_refused(runner: LocalRunner) -> None:
     with pytest.raises(UserError) as caught:
         runner.run(Selection(start="Evaluator", end="Transform"))
     assert caught.value.message == (
-        "--from Evaluator --to Transform: nothing lies between; known after Evaluator: Evaluator, Pusher"
+        "--from Evaluator --to Transform: nothing lies between; known after Evaluator: Evaluator, Pusher, Copier"
     )
 
 
