@@ -16,6 +16,7 @@ from waze_data_tfx.history.record import Run
 
 COMMANDS = (
     "new",
+    "bandit-lab",
     "check",
     "plan",
     "run",
