@@ -47,6 +47,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
             settings={**view.settings(config, view.COMMON), "bandit": bandit},
             library=(THIS, "training", "bandits", "features", "usercode.py", *CONFIG),
             data=(config.bandit.arm_features,) if config.bandit.arm_features else (),
+            user_code=(config.code.agent,) if config.code.agent else (),
         ),
         Node("Resolver", ("Trainer",), settings={"baseline": config.evaluation.baseline}, resolves_baseline=True),
         Node(

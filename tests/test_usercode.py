@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 from waze_data_tfx.errors import UserCodeError
-from waze_data_tfx.usercode import accepts, check_function, code_files, load_function, user_frame
+from waze_data_tfx.usercode import accepts, check_class, check_function, code_files, is_found, load_function, offer, user_frame
 
 
 @pytest.fixture(autouse=True)
@@ -150,3 +150,20 @@ def test_user_frame_is_read_from_text_where_the_traceback_has_none(tmp_path):
     file = tmp_path / "f.py"
     error = RuntimeError(f'in user code:\n\n    File "{file}", line 7, in preprocessing_fn  *\n        x = y\n')
     assert user_frame(error, [tmp_path]) == (str(file), 7, "preprocessing_fn")
+
+
+def test_a_class_is_checked_without_executing_its_file(tmp_path):
+    file = write(tmp_path, mine="raise RuntimeError('executed')\nclass Greedy: ...\nclass Other: ...\n") / "mine.py"
+    check_class(file, "Greedy")
+    with pytest.raises(UserCodeError, match=r"mine\.py:1: unknown class 'Greedi'; known: Greedy, Other; did you mean 'Greedy'"):
+        check_class(file, "Greedi")
+
+
+def test_an_offered_files_module_is_found_by_its_name(tmp_path):
+    file = write(tmp_path, my_own_agent="class Greedy: ...\n") / "my_own_agent.py"
+    assert not is_found("my_own_agent")
+    offer(file)
+    assert is_found("my_own_agent")
+    from my_own_agent import Greedy
+
+    assert Greedy.__module__ == "my_own_agent"

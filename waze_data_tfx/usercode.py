@@ -45,6 +45,11 @@ def load_function(path: Path, name: str) -> Callable[..., Any]:
     return function
 
 
+def offer(path: Path) -> None:
+    """Put the file's folder first on sys.path, so that what the config names as MODULE:CLASS is found there."""
+    _put_first(Path(path).resolve().parent)
+
+
 def check_function(path: Path, name: str, n_args: tuple[int, int]) -> None:
     """Check, executing nothing, that the file defines `name` and that it can be called with some number of arguments.
 
@@ -66,6 +71,23 @@ def check_function(path: Path, name: str, n_args: tuple[int, int]) -> None:
         raise UserCodeError(f"{path}:{node.lineno}: {name}: expected a plain function; received async def")
     if isinstance(node, ast.FunctionDef):
         _check_signature(path, node, n_args)
+
+
+def check_class(path: Path, name: str) -> None:
+    """Check, executing nothing, that the file defines the class `name` (or imports or assigns something of that name).
+
+    Raises:
+        UserCodeError: with the file.
+    """
+    tree = _parse(Path(path))
+    if name not in {n for node in tree.body for n in _bound_names(node)}:
+        classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+        raise UserCodeError(f"{path}:1: {unknown_name('class', name, classes)}", hint=f"define {name} in {Path(path).name}")
+
+
+def is_found(module: str) -> bool:
+    """Whether Python finds the module's package, or the module itself if it is in none; nothing is imported."""
+    return importlib.util.find_spec(module.partition(".")[0]) is not None
 
 
 def accepts(function: Callable[..., Any], n_args: int) -> bool:

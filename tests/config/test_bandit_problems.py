@@ -91,6 +91,12 @@ def test_what_does_not_fit_is_said_with_its_key(bandit: dict[str, Any], key: str
         (values(None), "bandit", "is required for pipeline bandit"),
         (values(key=None), "key", "is required for pipeline bandit: the user"),
         (values(weight="w"), "weight", "use bandit.agent.off_policy, or leave it out"),
+        (values(code={"agent": "mine.py"}), "code.agent", "no agent is of this file; expected bandit.agent.name: mine:CLASS"),
+        (
+            values({**BANDIT, "agent": {"name": "yours:Agent"}}, code={"agent": "mine.py"}),
+            "code.agent",
+            "expected bandit.agent.name: mine:CLASS",
+        ),
         (values(task="regression"), "task", "pipeline bandit has task bandit; received regression; leave it out"),
         (
             values(pipeline="supervised", task="regression", evaluation={"metrics": [{"name": "mae", "upper_bound": 1}]}),
@@ -119,3 +125,10 @@ def test_settings_are_those_that_were_given() -> None:
     assert not agent.learns_in_steps
     assert Agent(name="mixture", agents=(Agent(), Agent(name="neural_falcon"))).learns_in_steps
     assert Agent(name="mine:Own", params={"x": 1}).settings() == {"x": 1}
+
+
+def test_an_agents_file_may_hold_a_part_of_a_mixture() -> None:
+    parts = [{"name": "linucb"}, {"name": "mine:Greedy", "params": {"epsilon": 0.1}}]
+    config = Config.model_validate(values({**BANDIT, "agent": {"name": "mixture", "agents": parts}}, code={"agent": "mine.py"}))
+    assert config.bandit is not None
+    assert list(config.bandit.agent.own_classes()) == [("mine", "Greedy")]

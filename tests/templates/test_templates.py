@@ -16,7 +16,7 @@ from conftest import REPOSITORY, waze_tfx
 
 from waze_data_tfx import scaffold
 
-METRICS = {"mean absolute error": "mae", "AUC": "auc", "accuracy": "accuracy"}
+METRICS = {"mean absolute error": "mae", "AUC": "auc", "accuracy": "accuracy", "value (dr)": "dr"}
 TOLERANCE = 0.03
 
 

@@ -127,6 +127,14 @@ class Agent(Section):
         """Whether the agent is a class of the user's."""
         return ":" in self.name or "." in self.name
 
+    def own_classes(self) -> Iterator[tuple[str, str]]:
+        """Yield (module, class) of every agent of the user's, also of a mixture's parts."""
+        if self.is_own:
+            module, _, name = self.name.replace(":", ".").rpartition(".")
+            yield module, name
+        for part in self.agents or ():
+            yield from part.own_classes()
+
     @property
     def learns_in_steps(self) -> bool:
         """Whether what it learns depends on where it begins: a neural network's weights."""

@@ -19,6 +19,8 @@ def bandit_problems(config: Config) -> Iterator[Problem]:
             yield "bandit", f"only pipeline bandit reads it; received pipeline {config.pipeline}; set pipeline: bandit"
         if config.task == "bandit":
             yield "task", "task bandit is that of pipeline bandit; set pipeline: bandit"
+        if config.code.agent is not None:
+            yield "code.agent", f"only pipeline bandit reads it; received pipeline {config.pipeline}; leave it out"
         return
     if config.task != "bandit":
         yield "task", f"pipeline bandit has task bandit; received {config.task}; leave it out"
@@ -29,6 +31,10 @@ def bandit_problems(config: Config) -> Iterator[Problem]:
     yield from _action_problems(config)
     yield from _column_problems(config)
     yield from agent_problems(config.bandit.agent, "bandit.agent", config.bandit.actions)
+    if config.code.agent is not None and config.code.agent.stem not in {
+        module for module, _ in config.bandit.agent.own_classes()
+    }:
+        yield "code.agent", f"no agent is of this file; expected bandit.agent.name: {config.code.agent.stem}:CLASS"
     if config.bandit.agent.per_arm and config.bandit.arm_features is None:
         yield "bandit.arm_features", "is required for an agent per arm: a file with a column `action` and numbers"
 
@@ -38,7 +44,7 @@ def _left_out(config: Config) -> Iterator[Problem]:
     if config.key is None:
         yield "key", "is required for pipeline bandit: the user, by whom decisions are drawn and split"
     for key, value, instead in (
-        ("code.model", config.code.model, "bandit.agent.name: package.module:Class"),
+        ("code.model", config.code.model, "code.agent and bandit.agent.name: FILE:CLASS"),
         ("tuner", config.tuner, "settings of bandit.agent"),
         ("weight", config.weight, "bandit.agent.off_policy"),
     ):

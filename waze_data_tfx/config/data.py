@@ -144,7 +144,9 @@ class Code(Section):
         Path | None, Field(description="File with preprocessing_fn(inputs) or preprocessing_fn(inputs, config).")
     ] = None
     model: Annotated[Path | None, Field(description="File with build_model(inputs, config) that returns a Keras model.")] = None
-
+    agent: Annotated[
+        Path | None, Field(description="File with a bandit's agent of yours; bandit.agent names it FILE:CLASS, without the .py.")
+    ] = None
     pipeline: Annotated[
         Path | None,
         Field(

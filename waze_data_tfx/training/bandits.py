@@ -17,6 +17,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
+from waze_data_tfx import usercode
 from waze_data_tfx.bandits.agents import make_agent
 from waze_data_tfx.bandits.agents.base import Agent, load_state, save_state
 from waze_data_tfx.bandits.decisions import Problem
@@ -59,6 +60,8 @@ def run_fn(fn_args: Any) -> None:
     problem = problem_of(config.bandit, context_dim)
     chosen = dict(fn_args.hyperparameters["values"])
     name, seed, settings = chosen["agent"], chosen["seed"], chosen["settings"]
+    if config.code.agent:
+        usercode.offer(config.code.agent)
     agent = make_agent(name, problem, settings, seed=seed)
     begun = _warm_start(agent, fn_args.base_model)
     fitted = agent.fit(train.batches)
