@@ -46,6 +46,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
             gates=gates,
             settings={**view.settings(config, view.COMMON), "bandit": bandit},
             library=(THIS, "training", "bandits", "features", "usercode.py", *CONFIG),
+            user_modules=config.bandit.agent.own_modules,
             data=(config.bandit.arm_features,) if config.bandit.arm_features else (),
         ),
         Node("Resolver", ("Trainer",), settings={"baseline": config.evaluation.baseline}, resolves_baseline=True),

@@ -256,9 +256,10 @@ def checked(loaded: Loaded, *, run_date: Day | None = None) -> Loaded:
         ConfigError: with every problem found, one line each.
         UserError: a run date that is none, or that nothing would read.
     """
+    from .config.agent import own_classes
     from .data.problems import check_columns
     from .data.query import window_problems
-    from .usercode import check_function
+    from .usercode import check_class, check_function
 
     loaded = dated(loaded, run_date)
     problems = window_problems(loaded)
@@ -272,6 +273,11 @@ def checked(loaded: Loaded, *, run_date: Day | None = None) -> Loaded:
                 check_function(file, function, n_args)
             except errors.UserCodeError as error:
                 problems.append(str(error))
+    for key, name in own_classes(loaded.config.bandit.agent, ("bandit", "agent")) if loaded.config.bandit else ():
+        try:
+            check_class(name)
+        except errors.UserCodeError as error:
+            problems.append(f"{loaded.where(*key)}: '{name}': {error}")
     if problems:
         raise errors.ConfigError(problems)
     return loaded

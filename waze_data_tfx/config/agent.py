@@ -128,6 +128,11 @@ class Agent(Section):
         return ":" in self.name or "." in self.name
 
     @property
+    def own_modules(self) -> tuple[str, ...]:
+        """Return the user's modules whose classes it is made of: its own, or those that it mixes."""
+        return tuple(dict.fromkeys(name.replace(":", ".").rpartition(".")[0] for _, name in own_classes(self)))
+
+    @property
     def learns_in_steps(self) -> bool:
         """Whether what it learns depends on where it begins: a neural network's weights."""
         return any(agent.learns_in_steps for agent in self.agents or ()) or "learning_rate" in READS.get(self.name, ())
@@ -142,6 +147,14 @@ class Agent(Section):
             plain["priors"] = {name: prior.model_dump() for name, prior in self.priors.items()}
         parts = {"agents": [{"name": a.name, **a.settings()} for a in self.agents]} if self.agents else {}
         return {**plain, **parts}
+
+
+def own_classes(agent: Agent, where: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield (key, dotted path) of every class of the user's in an agent at `where`: itself, or those that it mixes."""
+    if agent.is_own:
+        yield (*where, "name"), agent.name
+    for i, part in enumerate(agent.agents or ()):
+        yield from own_classes(part, (*where, "agents", i))
 
 
 def agent_problems(agent: Agent, where: str, actions: tuple[str, ...] | None) -> Iterator[tuple[str, str]]:
