@@ -28,6 +28,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
     """Return the graph in topological order."""
     assert config.bandit is not None
     schema_id, gates = preparation.schema_id(config), monitoring.gates(config)
+    own_file = config.code.agent.stem if config.code.agent else None
     shared = view.settings(config, view.LABEL)
     bandit = dump(config.bandit)
     agent = bandit.pop("agent")
@@ -46,6 +47,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
             gates=gates,
             settings={**view.settings(config, view.COMMON), "bandit": bandit},
             library=(THIS, "training", "bandits", "features", "usercode.py", *CONFIG),
+            user_modules=tuple(m for m in config.bandit.agent.own_modules if m != own_file),
             data=(config.bandit.arm_features,) if config.bandit.arm_features else (),
             user_code=(config.code.agent,) if config.code.agent else (),
         ),

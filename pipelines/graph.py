@@ -16,6 +16,7 @@ class Node:
         settings: the part of the config that matters to it.
         library: folders or modules of this package whose source matters to it, relative to the package.
         user_code: the user's files (with their local imports) that it runs.
+        user_modules: the user's modules on Python's path, `package.module`, that it runs.
         wiring: sha256 of the user's files that make the graph, by name.
         data: input files whose content it reads.
         queries: whether it runs the config's query, and so reads its tables.
@@ -32,6 +33,7 @@ class Node:
     settings: Mapping[str, Any] = field(default_factory=dict)
     library: tuple[str, ...] = ()
     user_code: tuple[Path, ...] = ()
+    user_modules: tuple[str, ...] = ()
     wiring: Mapping[str, str] = field(default_factory=dict)
     data: tuple[Path, ...] = ()
     queries: bool = False

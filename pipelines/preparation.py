@@ -49,11 +49,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
             },
             library=(
                 THIS,
-                *(
-                    ("bandits/log_checks.py", "bandits/log_findings.py", "bandits/log_findings.py", "config/bandit.py")
-                    if config.bandit
-                    else ()
-                ),
+                *(("bandits/log_checks.py", "bandits/log_findings.py", "config/bandit.py") if config.bandit else ()),
                 "components/query_example_gen",
                 "data",
                 *monitoring.LOG,

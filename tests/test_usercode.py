@@ -6,7 +6,16 @@ import textwrap
 import pytest
 
 from waze_data_tfx.errors import UserCodeError
-from waze_data_tfx.usercode import accepts, check_class, check_function, code_files, is_found, load_function, offer, user_frame
+from waze_data_tfx.usercode import (
+    accepts,
+    check_class,
+    check_function,
+    code_files,
+    load_function,
+    module_files,
+    offer,
+    user_frame,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +134,46 @@ def test_code_files_follows_local_imports_only(tmp_path):
     assert files["package/deep.py"] == hashlib.sha256(b"x = 1").hexdigest()
 
 
+def test_module_files_are_those_that_importing_it_runs(tmp_path, monkeypatch):
+    write(tmp_path, shared="x = 1", unrelated="", single="import numpy\nimport waze_data_tfx.errors\nimport shared\n")
+    write(tmp_path / "mine", __init__="", base="", other="")
+    write(tmp_path / "mine" / "agents", __init__="", best="from ..base import Base\nimport shared\nclass Best(Base): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert list(module_files("single")) == ["shared.py", "single.py"]
+    found = module_files("mine.agents.best")
+    assert list(found) == ["mine/__init__.py", "mine/agents/__init__.py", "mine/agents/best.py", "mine/base.py", "shared.py"]
+    assert found["shared.py"] == hashlib.sha256(b"x = 1").hexdigest()
+    assert not {"single", "mine", "shared"} & set(sys.modules), "nothing was imported"
+
+
+def test_of_an_installed_package_its_own_files_count(tmp_path, monkeypatch):
+    installed = tmp_path / "site-packages"
+    write(installed, other="", alone="import other\n")
+    write(installed / "mine", __init__="import other\nfrom . import base\n", base="")
+    monkeypatch.syspath_prepend(installed)
+    assert list(module_files("mine")) == ["mine/__init__.py", "mine/base.py"]
+    assert list(module_files("alone")) == ["alone.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gone:Best", "no module 'gone' on Python's path"),
+        ("mine.gone:Best", "no module 'mine.gone' on Python's path"),
+        ("mine:Bset", "unknown class 'Bset'; known: Best; did you mean 'Best'?"),
+        ("math:sqrt", "module 'math': expected a file that ends in .py"),
+    ],
+)
+def test_a_class_that_is_not_there_is_named(name, message, tmp_path, monkeypatch):
+    write(tmp_path / "mine", __init__="class Best: ...\ndef f(): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    check_class("mine:Best")
+    check_class("mine.Best")
+    with pytest.raises(UserCodeError) as caught:
+        check_class(name)
+    assert message in caught.value.message
+
+
 def test_user_frame_is_the_innermost_of_the_first_cause(tmp_path):
     source = """
     def inner():
@@ -152,18 +201,12 @@ def test_user_frame_is_read_from_text_where_the_traceback_has_none(tmp_path):
     assert user_frame(error, [tmp_path]) == (str(file), 7, "preprocessing_fn")
 
 
-def test_a_class_is_checked_without_executing_its_file(tmp_path):
-    file = write(tmp_path, mine="raise RuntimeError('executed')\nclass Greedy: ...\nclass Other: ...\n") / "mine.py"
-    check_class(file, "Greedy")
-    with pytest.raises(UserCodeError, match=r"mine\.py:1: unknown class 'Greedi'; known: Greedy, Other; did you mean 'Greedy'"):
-        check_class(file, "Greedi")
-
-
 def test_an_offered_files_module_is_found_by_its_name(tmp_path):
     file = write(tmp_path, my_own_agent="class Greedy: ...\n") / "my_own_agent.py"
-    assert not is_found("my_own_agent")
+    with pytest.raises(UserCodeError, match=r"no module 'my_own_agent' on Python's path"):
+        check_class("my_own_agent:Greedy")
     offer(file)
-    assert is_found("my_own_agent")
+    check_class("my_own_agent:Greedy")
     from my_own_agent import Greedy
 
     assert Greedy.__module__ == "my_own_agent"

@@ -6,7 +6,7 @@ in Python (relative paths: to the working directory), or the path of a YAML file
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -256,9 +256,10 @@ def checked(loaded: Loaded, *, run_date: Day | None = None) -> Loaded:
         ConfigError: with every problem found, one line each.
         UserError: a run date that is none, or that nothing would read.
     """
+    from .config.agent import own_classes
     from .data.problems import check_columns
     from .data.query import window_problems
-    from .usercode import check_function
+    from .usercode import check_class, check_function, offer
 
     loaded = dated(loaded, run_date)
     problems = window_problems(loaded)
@@ -272,26 +273,16 @@ def checked(loaded: Loaded, *, run_date: Day | None = None) -> Loaded:
                 check_function(file, function, n_args)
             except errors.UserCodeError as error:
                 problems.append(str(error))
-    problems += _agent_problems(loaded)
+    if loaded.config.code.agent:
+        offer(loaded.config.code.agent)
+    for key, name in own_classes(loaded.config.bandit.agent, ("bandit", "agent")) if loaded.config.bandit else ():
+        try:
+            check_class(name)
+        except errors.UserCodeError as error:
+            problems.append(f"{loaded.where(*key)}: '{name}': {error}")
     if problems:
         raise errors.ConfigError(problems)
     return loaded
-
-
-def _agent_problems(loaded: Loaded) -> Iterator[str]:
-    """Yield what is wrong with agents of the user's: their file lacks the class, or nothing is called like their module."""
-    from .usercode import check_class, is_found
-
-    config, where = loaded.config, loaded.where("bandit", "agent", "name")
-    file = config.code.agent
-    for module, name in config.bandit.agent.own_classes() if config.bandit else ():
-        if file is not None and module == file.stem:
-            try:
-                check_class(file, name)
-            except errors.UserCodeError as error:
-                yield str(error)
-        elif not is_found(module):
-            yield f"{where}: no module '{module}'; a file of yours is named by code.agent: {module}.py"
 
 
 def run_date_of(loaded: Loaded, given: Day | None, *, resume: bool) -> Day | None:

@@ -8,9 +8,11 @@ function. Imports only the standard library. Data files that the code reads, and
 import ast
 import hashlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
@@ -25,6 +27,7 @@ _NOISE = re.compile(
 )
 _SAID_CHARACTERS = 400
 _QUOTED_FRAME = re.compile(r'File "([^"]+)", line (\d+), in ([^\s*]+)')
+_LIBRARY = Path(__file__).resolve().parent
 _folders: list[Path] = []
 
 
@@ -73,23 +76,6 @@ def check_function(path: Path, name: str, n_args: tuple[int, int]) -> None:
         _check_signature(path, node, n_args)
 
 
-def check_class(path: Path, name: str) -> None:
-    """Check, executing nothing, that the file defines the class `name` (or imports or assigns something of that name).
-
-    Raises:
-        UserCodeError: with the file.
-    """
-    tree = _parse(Path(path))
-    if name not in {n for node in tree.body for n in _bound_names(node)}:
-        classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
-        raise UserCodeError(f"{path}:1: {unknown_name('class', name, classes)}", hint=f"define {name} in {Path(path).name}")
-
-
-def is_found(module: str) -> bool:
-    """Whether Python finds the module's package, or the module itself if it is in none; nothing is imported."""
-    return importlib.util.find_spec(module.partition(".")[0]) is not None
-
-
 def accepts(function: Callable[..., Any], n_args: int) -> bool:
     """Whether the function can be called with `n_args` positional arguments."""
     import inspect
@@ -121,6 +107,67 @@ def code_files(path: Path, *, apart: Collection[Path] = ()) -> dict[str, str]:
         found[file] = hashlib.sha256(_read(file)).hexdigest()
         todo += _local_imports(file, folder)
     return {file.relative_to(folder).as_posix(): found[file] for file in sorted(found)}
+
+
+def module_files(name: str) -> dict[str, str]:
+    """Return the sha256 of all files of the user's that importing `package.module` runs, by path relative to where it is found.
+
+    Followed as in `code_files`, from the folder on Python's path that holds the module; of an installed package only its own
+    files, and this library's never.
+
+    Raises:
+        UserCodeError: there is no such module, or a file cannot be read or parsed.
+    """
+    parts, file = name.split("."), module_file(name)
+    root = file.parents[len(parts) - (file.name != "__init__.py")]
+    within = root / parts[0] if "site-packages" in root.parts else root
+    todo, found = list(_module_files(root, parts)), dict[Path, str]()
+    while todo:
+        file = todo.pop()
+        if (
+            file in found
+            or file.is_relative_to(_LIBRARY)
+            or not (file.is_relative_to(within) or within.with_suffix(".py") == file)
+        ):
+            continue
+        found[file] = hashlib.sha256(_read(file)).hexdigest()
+        todo += _local_imports(file, root)
+    return {file.relative_to(root).as_posix(): found[file] for file in sorted(found)}
+
+
+def module_file(name: str) -> Path:
+    """Return the file of the module `package.module`, looked for where Python would; imports nothing.
+
+    Raises:
+        UserCodeError: there is no such module.
+    """
+    parts, places = name.split("."), [os.getcwd(), *sys.path]
+    spec = None
+    for depth in range(len(parts)):
+        spec = PathFinder.find_spec(".".join(parts[: depth + 1]), places)
+        if spec is None:
+            raise UserCodeError(
+                f"no module '{'.'.join(parts[: depth + 1])}' on Python's path",
+                hint="put the folder that holds it into PYTHONPATH, or install its package",
+            )
+        places = list(spec.submodule_search_locations or ())
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        raise UserCodeError(f"module '{name}': expected a file that ends in .py; received {spec.origin if spec else None}")
+    return Path(spec.origin).resolve()
+
+
+def check_class(name: str) -> None:
+    """Check, importing nothing, that `package.module:Class` is there.
+
+    Raises:
+        UserCodeError: there is no such module, it is not valid Python, or it defines no such name.
+    """
+    module, _, attribute = name.replace(":", ".").rpartition(".")
+    file = module_file(module)
+    defined = {n: node for node in _parse(file).body for n in _bound_names(node)}
+    if attribute not in defined:
+        classes = [n for n, node in defined.items() if isinstance(node, ast.ClassDef)]
+        raise UserCodeError(f"{file}:1: {unknown_name('class', attribute, classes)}")
 
 
 def user_frame(error: BaseException, folders: Iterable[Path]) -> Frame | None:

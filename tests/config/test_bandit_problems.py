@@ -131,4 +131,4 @@ def test_an_agents_file_may_hold_a_part_of_a_mixture() -> None:
     parts = [{"name": "linucb"}, {"name": "mine:Greedy", "params": {"epsilon": 0.1}}]
     config = Config.model_validate(values({**BANDIT, "agent": {"name": "mixture", "agents": parts}}, code={"agent": "mine.py"}))
     assert config.bandit is not None
-    assert list(config.bandit.agent.own_classes()) == [("mine", "Greedy")]
+    assert config.bandit.agent.own_modules == ("mine",)

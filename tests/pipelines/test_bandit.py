@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import grimp
@@ -82,8 +83,9 @@ def test_a_setting_reaches_only_the_nodes_that_it_matters_to(set_: str, touched:
     assert {id_ for id_, node in after.items() if node.settings != before[id_].settings} == touched
 
 
-def test_the_file_of_an_agent_of_ones_own_is_in_its_trainings_key() -> None:
-    own = by_id("code.agent=mine.py", "bandit.agent={name: mine:Greedy, alpha: null, add_bias: null}")
+def test_the_file_of_an_agent_of_ones_own_is_in_its_trainings_key(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("class Greedy: ...\n")
+    own = by_id(f"code.agent={tmp_path / 'mine.py'}", "bandit.agent={name: mine:Greedy, alpha: null, add_bias: null}")
     assert {id_: [f.name for f in node.user_code] for id_, node in own.items() if node.user_code} == {
         "Transform": ["newsletter_features.py"],
         "Trainer": ["mine.py"],

@@ -127,13 +127,10 @@ class Agent(Section):
         """Whether the agent is a class of the user's."""
         return ":" in self.name or "." in self.name
 
-    def own_classes(self) -> Iterator[tuple[str, str]]:
-        """Yield (module, class) of every agent of the user's, also of a mixture's parts."""
-        if self.is_own:
-            module, _, name = self.name.replace(":", ".").rpartition(".")
-            yield module, name
-        for part in self.agents or ():
-            yield from part.own_classes()
+    @property
+    def own_modules(self) -> tuple[str, ...]:
+        """Return the user's modules whose classes it is made of: its own, or those that it mixes."""
+        return tuple(dict.fromkeys(name.replace(":", ".").rpartition(".")[0] for _, name in own_classes(self)))
 
     @property
     def learns_in_steps(self) -> bool:
@@ -150,6 +147,14 @@ class Agent(Section):
             plain["priors"] = {name: prior.model_dump() for name, prior in self.priors.items()}
         parts = {"agents": [{"name": a.name, **a.settings()} for a in self.agents]} if self.agents else {}
         return {**plain, **parts}
+
+
+def own_classes(agent: Agent, where: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield (key, dotted path) of every class of the user's in an agent at `where`: itself, or those that it mixes."""
+    if agent.is_own:
+        yield (*where, "name"), agent.name
+    for i, part in enumerate(agent.agents or ()):
+        yield from own_classes(part, (*where, "agents", i))
 
 
 def agent_problems(agent: Agent, where: str, actions: tuple[str, ...] | None) -> Iterator[tuple[str, str]]:

@@ -31,9 +31,7 @@ def bandit_problems(config: Config) -> Iterator[Problem]:
     yield from _action_problems(config)
     yield from _column_problems(config)
     yield from agent_problems(config.bandit.agent, "bandit.agent", config.bandit.actions)
-    if config.code.agent is not None and config.code.agent.stem not in {
-        module for module, _ in config.bandit.agent.own_classes()
-    }:
+    if config.code.agent is not None and config.code.agent.stem not in config.bandit.agent.own_modules:
         yield "code.agent", f"no agent is of this file; expected bandit.agent.name: {config.code.agent.stem}:CLASS"
     if config.bandit.agent.per_arm and config.bandit.arm_features is None:
         yield "bandit.arm_features", "is required for an agent per arm: a file with a column `action` and numbers"

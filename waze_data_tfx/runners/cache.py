@@ -24,7 +24,7 @@ from ..errors import NoCredentials
 from ..history.metadata import SUCCESSFUL, Execution, History
 from ..pipelines.earlier import ROWS, accepted_model, earlier_statistics, rows_in, rows_of
 from ..pipelines.graph import Node, downstream_of, upstream_of
-from ..usercode import code_files
+from ..usercode import code_files, module_files
 
 Decision = Literal["run", "cached", "done", "reused", "skip"]
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -130,6 +130,8 @@ def key_parts(
     parts.update({f"graph {name}": digest for name, digest in node.wiring.items()})
     for file in node.user_code:
         parts.update({f"code {name}": digest for name, digest in code_files(file).items()})
+    for module in node.user_modules:
+        parts.update({f"code {name}": digest for name, digest in module_files(module).items()})
     if node.data:
         assert config.root is not None
         parts["data"] = fingerprint(list(node.data), config.root / "fingerprints.json")
