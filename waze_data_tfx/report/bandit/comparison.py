@@ -31,7 +31,7 @@ class Worth:
 
     Attributes:
         same_rows: whether both were evaluated on the very same decisions.
-        percent: confidence of the intervals, 95 %.
+        percent: confidence of the intervals, 95 %; empty where the runs' differ, so that there are none.
         lines: metric, slice, first, second, change, interval and better (None where it may be chance) of each.
     """
 
@@ -67,19 +67,20 @@ def comparison(first: Source, second: Source) -> Comparison:
 
 
 def worth(first: Source, second: Source) -> Worth:
-    """Return a line per metric and slice that both have.
+    """Return a line per metric of all rows, and per slice that both have one for the gate's, none where either is undefined.
 
     The interval of a change is made of the two values' own, as if these were independent of each other.
     """
     old, new = _both(first, second)
-    method = new.interval
+    method = new.interval if old.confidence == new.confidence else None
     lines = []
     for part in new.slices:
         before = old.of(part.slice)
+        names = ("auc", new.estimator, "effective_sample_size", "unsubscribe_rate") if part.slice else METRICS_BY_TASK["bandit"]
         if before is not None:
-            lines += [line for name in METRICS_BY_TASK["bandit"] if (line := _line(name, before, part, method))]
+            lines += [line for name in names if (line := _line(name, before, part, method))]
     same = first.artifact("ExampleGen", "examples") == second.artifact("ExampleGen", "examples")
-    return Worth(same, f"{100 * new.confidence:g} %", lines)
+    return Worth(same, f"{100 * new.confidence:g} %" if method else "", lines)
 
 
 def agents(first: Source, second: Source) -> list[tuple[str, str, str]]:
@@ -116,11 +117,11 @@ def _both(first: Source, second: Source) -> tuple[OffPolicy, OffPolicy]:
     return found[0], found[1]
 
 
-def _line(name: str, before: SliceResult, part: SliceResult, method: str) -> dict[str, Any] | None:
+def _line(name: str, before: SliceResult, part: SliceResult, method: str | None) -> dict[str, Any] | None:
     values = [number(p, name, CANDIDATE) for p in (before, part)]
     if not all(map(math.isfinite, values)):
         return None
-    change, around = values[1] - values[0], [interval(p, name, method) for p in (before, part)]
+    change, around = values[1] - values[0], [interval(p, name, method) if method else None for p in (before, part)]
     reach = math.hypot(*((i[1] - i[0]) / 2 for i in around if i)) if all(around) else None
     better = None
     if reach is not None and abs(change) > reach:

@@ -3,10 +3,12 @@
 Called by the sections about the policy. Reads `off_policy.json`; computes nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from waze_data_tfx.evaluation.off_policy.results import OFF_POLICY_FILE, Estimate, OffPolicy, PolicyResult, Range, SliceResult
+from waze_data_tfx.history.metadata import Execution
 
 from .. import charts
 from ..numbers import number
@@ -44,6 +46,16 @@ def read(source: Source) -> OffPolicy:
     if not file.is_file():
         raise Absent(f"The evaluation holds no off-policy values ({OFF_POLICY_FILE}).")
     return OffPolicy.from_json(file.read_text(encoding="utf-8"))
+
+
+def off_policy_of(executions: Mapping[str, Execution]) -> OffPolicy | None:
+    """Return off_policy.json of a run's executions; None where there is none, as of any run that is no bandit's."""
+    evaluator = executions.get("Evaluator")
+    for artifact in evaluator.outputs.get("evaluation", ()) if evaluator else ():
+        file = Path(artifact.uri) / OFF_POLICY_FILE
+        if file.is_file():
+            return OffPolicy.from_json(file.read_text(encoding="utf-8"))
+    return None
 
 
 def overall_of(found: OffPolicy) -> SliceResult:
