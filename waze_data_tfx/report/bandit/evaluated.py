@@ -75,6 +75,12 @@ def slices_of(found: OffPolicy) -> list[SliceResult]:
     return sorted((s for s in found.slices if s.slice), key=lambda s: (-s.n_rows, s.slice))
 
 
+def clip_of(found: OffPolicy, part: SliceResult) -> str:
+    """Return the largest importance weight of a slice as text; empty where it is not known, or there is none."""
+    largest = part.tuned.get("max_weight", found.settings.get("max_weight"))
+    return "" if largest is None else number(largest)
+
+
 def called(policy: str, action: str = "") -> str:
     """Return what the page calls a policy."""
     if policy.startswith("arm:"):

@@ -14,7 +14,7 @@ from waze_data_tfx.evaluation.off_policy.verdict import judged_policy
 
 from .. import charts
 from ..source import Absent, Source
-from .evaluated import between, called, label, overall_of, read
+from .evaluated import between, called, clip_of, label, overall_of, read
 from .log import read_rows
 
 
@@ -53,7 +53,7 @@ class Overlap:
         judged: name of the policy whose overlap the gate asks for.
         least: effective sample size below which the gate cannot decide.
         least_weight: mean weight below which it cannot.
-        max_weight: where weights are clipped; None: chosen by SLOPE.
+        clip: the largest weight of an estimate; empty where it is not known.
         weights: by policy.
         chart: effective sample size of every policy as a share of the rows.
         checked: by action.
@@ -65,7 +65,7 @@ class Overlap:
     judged: str
     least: float
     least_weight: float
-    max_weight: float | None
+    clip: str
     weights: list[Weights]
     chart: Markup
     checked: list[Checked]
@@ -90,7 +90,7 @@ def overlap(source: Source) -> Overlap:
         judged=called(judged),
         least=asked.min_effective_sample_size,
         least_weight=asked.min_support,
-        max_weight=found.settings.get("max_weight"),
+        clip=clip_of(found, overall),
         weights=weights,
         chart=charts.bars("Effective share of the rows", [_short(w) for w in known], {"": [w.share or 0.0 for w in known]}),
         checked=[Checked(c, between(c.interval), whole.get(c.action)) for c in overall.calibration],

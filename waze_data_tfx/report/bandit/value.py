@@ -15,7 +15,7 @@ from waze_data_tfx.evaluation.off_policy.results import Difference, Estimate, Of
 from .. import charts
 from ..numbers import number, signed
 from ..source import Source
-from .evaluated import N_SLICES, Shown, between, called, drawn, exact, label, overall_of, read, saved, shown, slices_of
+from .evaluated import N_SLICES, Shown, between, called, clip_of, drawn, exact, label, overall_of, read, saved, shown, slices_of
 
 METHODS = ("bootstrap", "bernstein")
 COMPARED = ("candidate", "candidate_eval", "baseline")
@@ -75,6 +75,10 @@ class Value:
         percent: the confidence for a person: 95 %.
         reward_model: what the estimators expected of every action.
         model_helps: whether the reward model is nearer to rewards it did not see than their mean is; None where it is not known.
+        tuned: hyperparameters of estimators and their values, but for the largest weight where the config names it.
+        clip: the largest weight; empty where there is none or it is not known.
+        has_baseline: whether there is a policy in production.
+        compared: names of the candidate's and production's policies.
         by_policy: chart of every policy by the gate's estimator, both intervals.
         by_estimator: chart of the candidate's and production's policies by every estimator, the gate's interval.
         by_slice: chart of the candidate and the log by slice, the gate's interval; None without slices.
@@ -87,6 +91,9 @@ class Value:
     percent: str
     reward_model: Mapping[str, Any]
     model_helps: bool | None
+    tuned: list[tuple[str, str]]
+    clip: str
+    has_baseline: bool
     compared: list[str]
     by_policy: Markup
     by_estimator: Markup
@@ -108,6 +115,9 @@ def value(source: Source) -> Value:
         percent=f"{100 * found.confidence:g} %",
         reward_model=made,
         model_helps=made["mse"] < made["mse_of_mean"] if known else None,
+        tuned=_tuned(found, overall),
+        clip=clip_of(found, overall),
+        has_baseline=any(p.kind == "baseline" for p in compared),
         compared=[label(p) for p in compared],
         by_policy=_by_policy(found, overall),
         by_estimator=_by_estimator(found, compared),
@@ -131,6 +141,12 @@ def slice_value(found: OffPolicy, part: SliceResult) -> SliceValue:
         policies=[_policy(found, p) for p in part.policies],
         differences=[_difference(found, d, best.action if best else "") for d in part.differences],
     )
+
+
+def _tuned(found: OffPolicy, part: SliceResult) -> list[tuple[str, str]]:
+    """Return what was tuned for a slice; not the largest weight where the config names it."""
+    named = () if found.settings.get("max_weight") is None else ("max_weight",)
+    return [(name, number(v)) for name, v in part.tuned.items() if name not in named]
 
 
 def _policy(found: OffPolicy, policy: PolicyResult) -> PolicyLine:
