@@ -49,6 +49,8 @@ def test_counts_are_those_of_the_rows() -> None:
     assert counts.rewards == {"-1": 1, "0": 2, "1": 1}
     first = (date(2025, 1, 6) - EPOCH).days
     assert counts.days == {str(first): [3, 0.0], str(first + 1): [1, 0.0]}
+    assert counts.day_taken == {str(first): {"a": 2, "c": 1}, str(first + 1): {"b": 1}}
+    assert counts.day_rewards == {str(first): {"-1": 1, "0": 1, "1": 1}, str(first + 1): {"0": 1}}
     assert counts.faults == {}
 
 
@@ -63,7 +65,7 @@ def test_counts_of_parts_add_up_whatever_the_parts() -> None:
     for name in ACTIONS:
         assert parts.excess[name] == pytest.approx(whole.excess[name], abs=1e-9)
         assert sum(whole.excess[name]) == pytest.approx(whole.weight[name] - whole.eligible[name])
-    for name in ("rows", "taken", "eligible", "rewards", "faults", "days"):
+    for name in ("rows", "taken", "eligible", "rewards", "faults", "days", "day_taken", "day_rewards"):
         assert getattr(parts, name) == getattr(whole, name)
     assert sum(whole.taken.values()) == whole.rows == len(log)
 
@@ -213,7 +215,8 @@ def test_a_policy_that_draws_alike_for_a_user_every_time_is_not_accused(log: new
 def test_the_summary_holds_what_a_report_shows() -> None:
     counts = count(SPEC, batch({"reward": 1.0}, {"day": "2025-01-07"}))
     said = summary(SPEC, counts, findings(SPEC, counts))
-    assert said["days"] == {"2025-01-06": {"rows": 1, "reward": 1.0}, "2025-01-07": {"rows": 1, "reward": 0.0}}
+    first = {"rows": 1, "reward": 1.0, "rewards": {"1": 1}, "taken": {"a": 1}}
+    assert said["days"] == {"2025-01-06": first, "2025-01-07": {"rows": 1, "reward": 0.0, "rewards": {"0": 1}, "taken": {"a": 1}}}
     assert said["taken"] == {"a": 2, "b": 0, "c": 0}
     assert said["mean_weight"] == {"a": (2 + 2) / 2, "b": 0.0, "c": None}
     assert {w["name"] for w in said["warnings"]} == {"action_never_taken", "action_never_eligible"}

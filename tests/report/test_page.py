@@ -2,20 +2,17 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from conftest import Project, waze_tfx
+from html_for_test import browse, checked, needs_chromium, overflow, words
 
 SECTIONS = ["verdict", "graph", "data", "anomalies", "drift", "transforms", "tuner", "training", "metrics"]
 SECTIONS += ["fairness", "calibration", "serving", "lineage", "environment"]
 LIMIT_S = 1.0
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-VOID = {"meta", "br", "path", "rect", "circle", "polygon"}
 LIGHT = """
 import json, sys, time
 from pathlib import Path
@@ -27,44 +24,6 @@ page.write(run, Path(sys.argv[2]))
 heavy = [m for m in ("tensorflow", "tfx", "apache_beam", "keras", "duckdb") if m in sys.modules]
 print(json.dumps([time.process_time() - began, heavy]))
 """
-
-
-class Checker(HTMLParser):
-    """Keeps ids, what would be fetched, and the tags left open."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.fetched: list[str] = []
-        self.links: list[str] = []
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        self.ids += [values["id"] or ""] if "id" in values else []
-        self.fetched += [str(values[k]) for k in ("src", "srcset", "data", "poster") if k in values]
-        self.fetched += [tag] if tag in ("link", "script", "iframe", "img", "object", "embed") else []
-        self.links += [str(values["href"])] if "href" in values else []
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-
-def checked(html: str) -> Checker:
-    checker = Checker()
-    checker.feed(html)
-    assert checker.open == []
-    assert checker.fetched == []
-    assert re.findall(r"(?:https?:|url\(|@import)[^\s<]*", html) == []
-    assert {link for link in checker.links if link.removeprefix("#") not in checker.ids} == set()
-    return checker
-
-
-def words(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
 
 
 @pytest.fixture(scope="module")
@@ -165,15 +124,6 @@ def test_a_report_that_fails_is_said_and_changes_no_exit_code(pushed: Project) -
     assert "report: not written: ValueError: no ink" in done.stdout
 
 
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
-
-
-def browse(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr", "--v=0"]
-    command = [str(CHROMIUM), *flags, f"--user-data-dir={folder / 'profile'}", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
 @needs_chromium
 def test_chromium_shows_it_without_a_complaint(folder: Path, tmp_path: Path) -> None:
     done = browse(tmp_path, "--dump-dom", f"file://{folder / 'report.html'}")
@@ -184,11 +134,4 @@ def test_chromium_shows_it_without_a_complaint(folder: Path, tmp_path: Path) -> 
 @needs_chromium
 @pytest.mark.parametrize("width", [1280, 500])
 def test_nothing_but_tables_is_wider_than_the_window(folder: Path, tmp_path: Path, width: int) -> None:
-    html = (folder / "report.html").read_text()
-    script = "<script>document.title = document.documentElement.scrollWidth + ' ' + innerWidth</script></body>"
-    probe = re.sub(r"<meta http-equiv[^>]*>", "", html).replace("</body>", script)  # the page itself allows no script
-    (tmp_path / "probe.html").write_text(probe)
-    done = browse(tmp_path, f"--window-size={width},900", "--dump-dom", f"file://{tmp_path / 'probe.html'}")
-    title = re.search(r"<title>(\d+) (\d+)</title>", done.stdout)
-    assert title
-    assert int(title[1]) <= int(title[2])
+    assert overflow(tmp_path, (folder / "report.html").read_text(), width) <= 0

@@ -5,7 +5,7 @@ sum. Called by QueryExampleGen for the rows that its rules have kept. Imports py
 changes or drops a row.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -76,6 +76,8 @@ class LogCounts:
         excess: action: `weight` less `eligible` of each group of users, [N_GROUPS]; what they vary by is the error of `weight`.
         rewards: reward: rows.
         days: day since 1970-01-01: rows and sum of their rewards.
+        day_taken: day: action: rows in which it was taken.
+        day_rewards: day: reward: rows.
     """
 
     rows: int = 0
@@ -90,6 +92,8 @@ class LogCounts:
     excess: dict[str, list[float]] = field(default_factory=dict)
     rewards: dict[str, int] = field(default_factory=dict)
     days: dict[str, list[float]] = field(default_factory=dict)
+    day_taken: dict[str, dict[str, int]] = field(default_factory=dict)
+    day_rewards: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def add(self, other: "LogCounts") -> None:
         """Add another part's counts."""
@@ -106,6 +110,9 @@ class LogCounts:
         for day, (rows, reward) in other.days.items():
             before = self.days.get(day, [0, 0.0])
             self.days[day] = [before[0] + rows, before[1] + reward]
+        for name in ("day_taken", "day_rewards"):
+            for day, values in getattr(other, name).items():
+                _add(getattr(self, name).setdefault(day, {}), values)
 
 
 def count(spec: LogSpec, rows: LogRows) -> LogCounts:
@@ -131,6 +138,9 @@ def count(spec: LogSpec, rows: LogRows) -> LogCounts:
     flag("day_missing", day == _NO_DAY, rows.day)
     _count_names(counts, rows, named & ~known)
     _count_values(counts, spec, reward, day)
+    rewards = np.array(spec.rewards, np.float32)
+    counts.day_taken = _by_day(day, number, spec.actions)
+    counts.day_rewards = _by_day(day, _places(reward, rewards), [f"{value:g}" for value in rewards])
     sound = known & ~ineligible & (propensity > 0) & (propensity <= 1)
     _count_weights(counts, spec, _Weighted(number[sound], propensity[sound], eligible[sound], _groups(rows.user)[sound]))
     return counts
@@ -210,6 +220,23 @@ def _count_values(counts: LogCounts, spec: LogSpec, reward: Any, day: Any) -> No
     days, place = np.unique(day, return_inverse=True)
     n_rows, earned = np.bincount(place), np.bincount(place, weights=np.nan_to_num(reward))
     counts.days = {str(d): [int(a), float(b)] for d, a, b in zip(days, n_rows, earned, strict=True) if d != _NO_DAY}
+
+
+def _by_day(day: Any, number: Any, names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return, for each day [n], the rows of every name that occurs; `number` [n] says which, -1 none."""
+    known = (number >= 0) & (day != _NO_DAY)
+    days, place = np.unique(day[known], return_inverse=True)
+    table = np.bincount(place * len(names) + number[known], minlength=len(days) * len(names)).reshape(len(days), len(names))
+    return {
+        str(d): {str(name): int(n) for name, n in zip(names, counts, strict=True) if n}
+        for d, counts in zip(days, table, strict=True)
+    }
+
+
+def _places(values: Any, known: Any) -> Any:
+    """Return the position of each value [n] among the known ones, -1 where it is none."""
+    same = values[:, None] == known
+    return np.where(same.any(1), same.argmax(1), -1)
 
 
 def _count_weights(counts: LogCounts, spec: LogSpec, rows: _Weighted) -> None:

@@ -125,7 +125,15 @@ def check(where: str, found: list[Finding]) -> list[Finding]:
 
 def summary(spec: LogSpec, counts: LogCounts, found: list[Finding]) -> dict[str, Any]:
     """Return what a run's record holds of its log: counts by action and day, mean weights, warnings."""
-    days = {str(_day(int(d))): {"rows": n, "reward": earned} for d, (n, earned) in sorted(counts.days.items(), key=_number)}
+    days = {
+        str(_day(int(d))): {
+            "rows": n,
+            "reward": earned,
+            "rewards": counts.day_rewards.get(d, {}),
+            "taken": counts.day_taken.get(d, {}),
+        }
+        for d, (n, earned) in sorted(counts.days.items(), key=_number)
+    }
     taken = {name: counts.taken.get(name, 0) for name in spec.actions}
     eligible = {name: counts.eligible.get(name, 0) for name in spec.actions}
     weight = {name: counts.weight.get(name, 0.0) / n if n else None for name, n in eligible.items()}

@@ -16,10 +16,12 @@ from ..config.evaluation import METRIC_DIRECTIONS
 from ..evaluation.verdict import EXAMPLE_COUNT, Verdict
 from ..history.record import Run, write_text
 from . import charts, data, lineage, model, page, quality
+from .bandit import comparison as bandits
 from .numbers import duration, number, signed
 from .source import Absent, Section, Source, open_source, section
 
 NAMES = ("first", "second")
+NOT_ALIKE = "One of the two is a bandit, the other is not."
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Comparison:
     paired: bool
     training: Section[list[tuple[str, Markup]]]
     plots: Section[Markup]
+    bandit: bandits.Comparison | None
     drift: Section[list[dict[str, str]]]
 
 
@@ -60,17 +63,19 @@ def write(first: Run, second: Run, output: Path | None = None) -> Path:
 
 
 def build(first: Source, second: Source) -> Comparison:
-    """Collect every section of both."""
+    """Collect every section of both; two runs of a bandit have their own in place of metrics, training and plots."""
     both = (first, second)
+    is_bandit = [s.config.bandit is not None for s in both]
     return Comparison(
         sides=[Side(s.run, page.headline(s.run), page.TONES[s.run.state], section(Source.verdict, s)) for s in both],
         config=config_changes(first, second),
         inputs=section(lambda s: _inputs(first, s), second),
         nodes=_nodes(first, second),
-        metrics=section(lambda s: metrics(first, s), second),
+        metrics=Section(None, NOT_ALIKE) if any(is_bandit) else section(lambda s: metrics(first, s), second),
         paired=section(lambda s: _paired(first, s), second).data is not None,
-        training=section(lambda s: curves(first, s), second),
-        plots=section(lambda s: _calibration(first, s), second),
+        training=Section(None, NOT_ALIKE) if any(is_bandit) else section(lambda s: curves(first, s), second),
+        plots=Section(None, NOT_ALIKE) if any(is_bandit) else section(lambda s: _calibration(first, s), second),
+        bandit=bandits.comparison(first, second) if all(is_bandit) else None,
         drift=section(lambda s: _drift(first, s), second),
     )
 

@@ -167,7 +167,9 @@ def _role(name: str, source: Source) -> str:
         return "key"
     if name == config.weight:
         return "weight"
-    return "feature" if name in config.features.column_types() else "slice"
+    if name in config.features.column_types():
+        return "feature"
+    return "log" if config.bandit and name in config.bandit.columns.types() else "slice"
 
 
 def _middle(feature: Feature) -> str:

@@ -5,16 +5,18 @@ TensorFlow nor TFX, so that it takes part of a second. Never changes anything of
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..evaluation.verdict import Verdict
 from ..history.record import Run, write_text
 from . import data, fairness, lineage, model, monitoring, transforms
 from . import search as searching
+from .bandit import sections as bandits
 from .numbers import duration, number, share, signed
 from .source import Section, Source, open_source, section
 
@@ -23,12 +25,13 @@ if TYPE_CHECKING:
 
 FILE = "report.html"
 FOLDER = Path(__file__).parent
+T = TypeVar("T")
 TONES = {"done": "good", "failed": "bad", "stopped": "bad", "refused": "bad", "interrupted": "warn", "running": "warn"}
 
 
 @dataclass(frozen=True)
 class Page:
-    """Everything that the template shows."""
+    """Everything that the template shows: of a bandit `bandit` in place of search, training, metrics, fairness and plots."""
 
     run: Run
     headline: str
@@ -45,6 +48,7 @@ class Page:
     metrics: Section[model.Metrics]
     fairness: Section[fairness.Fairness]
     plots: Section[model.Plots]
+    bandit: bandits.Sections | None
     infra: Section[model.Infra]
     lineage: Section[list[lineage.Made]]
     provenance: Section[dict[str, dict[str, str]]]
@@ -79,11 +83,12 @@ def build(source: Source) -> Page:
         anomalies=section(data.anomalies, source),
         monitoring=monitoring.monitoring(source),
         transforms=section(transforms.transforms, source),
-        search=section(searching.search, source),
-        training=section(model.training, source),
-        metrics=section(model.metrics, source),
-        fairness=section(fairness.fairness, source),
-        plots=section(model.plots, source),
+        search=_supervised(searching.search, source),
+        training=_supervised(model.training, source),
+        metrics=_supervised(model.metrics, source),
+        fairness=_supervised(fairness.fairness, source),
+        plots=_supervised(model.plots, source),
+        bandit=bandits.of(source),
         infra=section(model.infra, source),
         lineage=section(lineage.lineage, source),
         provenance=section(lineage.provenance, source),
@@ -91,6 +96,11 @@ def build(source: Source) -> Page:
         config=json.dumps(source.config.model_dump(mode="json", by_alias=True), indent=2, ensure_ascii=False),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _supervised(read: Callable[[Source], T], source: Source) -> Section[T]:
+    """Return a section that only a supervised model has; a bandit's page does not show it."""
+    return section(read, source) if source.config.bandit is None else Section(None, "A bandit has sections of its own.")
 
 
 def headline(run: Run) -> str:

@@ -118,7 +118,7 @@ def print_runs(runs: Iterable[Run]) -> None:
 
 
 def print_run(run: Run, verdict: "Verdict | None", executions: "dict[str, Execution]", infra: "Verdict | None" = None) -> None:
-    """Print a run's nodes, artifacts, lineage and verdicts: the gate's and InfraValidator's."""
+    """Print a run's nodes, artifacts, lineage and verdicts; of a bandit, what its policies are worth, too."""
     print(f"run {run.id} of {run.pipeline}: {run.state}" + (f", exit code {run.exit_code}" if run.exit_code is not None else ""))
     print(f"config {run.config_path} (env {run.env}); started {run.started}; {run.seconds} s; folder {run.folder}\n")
     if run.window:
@@ -138,6 +138,7 @@ def print_run(run: Run, verdict: "Verdict | None", executions: "dict[str, Execut
     if infra:
         print()
         print_verdict(infra, "infra validation")
+    _print_policies(executions)
     if run.message:
         print(f"\n{run.message}")
 
@@ -167,6 +168,34 @@ def print_verdict(verdict: "Verdict", whose: str = "verdict") -> None:
     )
     if hidden:
         print(f"and {len(hidden)} more that are not judged; all of them: --json")
+
+
+def _print_policies(executions: "dict[str, Execution]") -> None:
+    """Print what a bandit's policies are worth on all rows, and what its pushed graph does; nothing for any other run."""
+    from .bandit.evaluated import label, off_policy_of
+
+    found = off_policy_of(executions)
+    overall = found.of("") if found else None
+    if found is None or overall is None:
+        return
+    print(f"\npolicy value by {found.estimator}, {found.interval} interval at {found.confidence:g}; {overall.n_rows:,} decisions")
+    rows = []
+    for p in overall.policies:
+        value, lost = p.estimates.get(found.estimator), p.unsubscribe_rate
+        low, high = (value.interval(found.interval) if value else None) or (None, None)
+        numbers = (
+            value.value if value else None,
+            low,
+            high,
+            lost.value if lost else None,
+            p.effective_sample_size,
+            p.mean_weight,
+        )
+        rows.append((label(p), *map(_number, numbers)))
+    print_table(("POLICY", "VALUE", "LOWER", "UPPER", "UNSUBSCRIBED", "EFFECTIVE ROWS", "MEAN WEIGHT"), rows)
+    for artifact in executions["Pusher"].outputs.get("pushed_model", ()) if "Pusher" in executions else ():
+        if criteria := artifact.properties.get("criteria"):
+            print(f"decision criteria: {criteria}")
 
 
 def _lineage(executions: "dict[str, Execution]") -> Iterable[tuple[str, str, str, str]]:
