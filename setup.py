@@ -39,6 +39,7 @@ TFX = [
 GCP = [
     "google-cloud-bigquery",
     "google-cloud-bigquery-storage",
+    "google-cloud-storage",
 ]
 DEV = [
     "build",

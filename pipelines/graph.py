@@ -26,6 +26,7 @@ class Node:
             or of the pushed model's, or the model that was accepted last.
         judges: whether it makes a verdict that stops runs: a run that starts after it takes one by its own settings only.
         pushes: whether it changes what is current in the push directory.
+        registers: whether it changes what is current in the registry.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Node:
     resolves_earlier: Literal["", "previous", "pushed", "accepted"] = ""
     judges: bool = False
     pushes: bool = False
+    registers: bool = False
 
     @property
     def read(self) -> tuple[str, ...]:

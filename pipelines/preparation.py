@@ -141,8 +141,8 @@ def components(config: Config, *, data_fingerprint: str) -> Prepared:
 
 def copier_node(config: Config) -> Node:
     """Return the node that ends every graph that pushes: the pushed model's copy in the registry."""
-    library = (THIS, "components/copier", "registry.py", "versions.py")
-    return Node("Copier", ("Pusher",), settings={"registry": dump(config.registry)}, library=library)
+    library = (THIS, "components/copier", "registry", "versions.py")
+    return Node("Copier", ("Pusher",), settings={"registry": dump(config.registry)}, library=library, registers=True)
 
 
 def copier_of(config: Config, pusher: Any) -> Any:

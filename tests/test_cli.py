@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, waze_tfx
 from filelock import FileLock
+from registry_for_test import URI, bucket, model, register
 
 from waze_data_tfx import errors, scaffold
 from waze_data_tfx.cli import main
@@ -290,8 +291,26 @@ def test_the_registry_lists_promotes_and_goes_back(config: str, capsys: Capture)
     assert [(g["number"], g["is_current"]) for g in json.loads(capsys.readouterr().out)] == [(2, True), (1, False)]
     assert call("registry", "promote", config, "7") == 2
     assert "unknown generation '7'; known: 1, 2" in capsys.readouterr().err
-    assert call("check", config, "--set", "registry.directory=gs://bucket/models") == 2
-    assert "registry.directory: expected a path: CURRENT may only be replaced" in capsys.readouterr().err
+    for wrong in ("s3://bucket/models", "gs://", "gs://Bucket/models"):
+        assert call("check", config, "--set", f"registry.directory={wrong}") == 2
+        assert "registry.directory: expected a path or gs://BUCKET/PATH" in capsys.readouterr().err
+
+
+def test_the_registry_in_a_bucket_is_listed_and_rolled_back(
+    config: str, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = ("--set", f"registry.directory={URI}/")
+    with bucket(monkeypatch) as fake:
+        for text in ("a", "b"):
+            register(model(tmp_path / text, text), URI, f"run-{text}")
+        assert call("registry", "rollback", config, *here) == 0
+        assert capsys.readouterr().out == f"{URI}: generation 1 is current; was 2\n"
+        assert fake.objects("models")["eta/CURRENT"] == b"1\n"
+        assert call("registry", "list", config, *here) == 0
+        assert re.search(r"(?m)^1 +current +20\S+ +run-a +4 +blessed +auc 0.7 +[0-9a-f]{12} *$", capsys.readouterr().out)
+        assert call("registry", "list", config, "--set", "registry.directory=gs://absent/eta") == 2
+        said = capsys.readouterr().err
+        assert "registry.directory: gs://absent/eta: there is no bucket 'absent'" in said
 
 
 @pytest.mark.parametrize("text", [None, "x", "7"])

@@ -321,7 +321,7 @@ def rollback(
     env: EnvName = "local",
     sets: Sets = None,
 ) -> None:
-    """Make an earlier pushed version the current one."""
+    """Make an earlier pushed version the current one in the push directory, which serves; the registry is left as it is."""
     from . import versions
     from .config import load
 
@@ -331,7 +331,9 @@ def rollback(
     print(f"{directory}: version {versions.rollback(directory, to)} is current; was {before or 'none'}")
 
 
-registered = typer.Typer(help="The model registry: list its generations, choose the current one.", no_args_is_help=True)
+registered = typer.Typer(
+    help="The model registry: list its generations, choose the current one; what serves is left as it is.", no_args_is_help=True
+)
 app.add_typer(registered, name="registry")
 
 
@@ -362,21 +364,21 @@ def promote(
     sets: Sets = None,
 ) -> None:
     """Make a generation of the registry the current one."""
-    from . import registry, versions
+    from . import registry
 
     directory = _registry_of(config, env, sets)
-    before = versions.usable_current(directory)
+    before = registry.usable_current(directory)
     registry.promote(directory, generation)
     print(f"{directory}: generation {generation} is current; was {before or 'none'}")
 
 
 @registered.command("rollback")
 def back_one_generation(config: ConfigPath, env: EnvName = "local", sets: Sets = None) -> None:
-    """Make the generation before the current one current."""
-    from . import registry, versions
+    """Make the generation before the current one current in the registry; `waze-tfx rollback` is for what serves."""
+    from . import registry
 
     directory = _registry_of(config, env, sets)
-    before = versions.usable_current(directory)
+    before = registry.usable_current(directory)
     print(f"{directory}: generation {registry.rollback(directory)} is current; was {before or 'none'}")
 
 
@@ -474,10 +476,10 @@ def _costs(config: Any) -> list[dict[str, Any]]:
         return [{"what": "query", "n_rows": None, "n_bytes": None, "note": f"unknown: {error.message}"}]
 
 
-def _registry_of(path: Path, env: str, sets: list[str] | None) -> Path:
+def _registry_of(path: Path, env: str, sets: list[str] | None) -> Path | str:
     from .config import load
 
-    directory: Path | None = load(path, env=env, sets=sets or ()).config.registry.directory
+    directory: Path | str | None = load(path, env=env, sets=sets or ()).config.registry.directory
     assert directory is not None
     return directory
 

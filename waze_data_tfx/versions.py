@@ -62,7 +62,7 @@ def versions(directory: Path) -> list[int]:
     """Return the numbers of all complete versions, the smallest first."""
     if not directory.is_dir():
         return []
-    return sorted(int(p.name) for p in directory.iterdir() if _is_number(p.name) and p.is_dir())
+    return sorted(int(p.name) for p in directory.iterdir() if is_number(p.name) and p.is_dir())
 
 
 def publish(directory: Path, fill: Callable[[Path], None], *, expected: int | Literal[_Any.ANY] | None) -> int:
@@ -93,17 +93,24 @@ def publish(directory: Path, fill: Callable[[Path], None], *, expected: int | Li
     return number
 
 
-def rollback(directory: Path, to: int | None = None) -> int:
+def rollback(directory: Path, to: int | None = None, *, expected: int | Literal[_Any.ANY] | None = ANY) -> int:
     """Make an older version (by default the one before the current) the current one; return its number.
 
     Mends a CURRENT that cannot be used: every version then counts as older.
 
+    Args:
+        directory: of the versions.
+        to: which one.
+        expected: what CURRENT must say, None for nothing yet; ANY does not ask.
+
     Raises:
         UserError: there is no such version.
+        RunFailed: CURRENT says something else than was expected.
     """
     if not directory.is_dir():
         raise UserError(f"{directory}: nothing was ever published here", hint="waze-tfx run")
     with _locked(directory):
+        _check_expected(directory, expected)
         known, now = versions(directory), usable_current(directory)
         older = [v for v in known if now is None or v < now]
         if to is None and not older:
@@ -129,6 +136,19 @@ def prune(directory: Path, keep: int) -> list[int]:
     return old
 
 
+def came_between(where: str, *, now: int | None, expected: int | None) -> RunFailed:
+    """Return the error for a CURRENT that another writer replaced between our look at it and our own replacement."""
+    return RunFailed(
+        f"{where}: another writer changed the current version; received {now or 'none'}; expected {expected or 'none'}",
+        hint="run again: the new version is then compared with the one that is current now",
+    )
+
+
+def is_number(name: str) -> bool:
+    """Whether a name is that of a version: a whole number above zero, written without zeros before it."""
+    return name.isascii() and name.isdigit() and name == str(int(name)) and name != "0"
+
+
 def checksums(folder: Path) -> dict[str, str]:
     """Return the BLAKE2 digest of every file below the folder, by relative path."""
     found = {}
@@ -138,10 +158,6 @@ def checksums(folder: Path) -> dict[str, str]:
             with path.open("rb") as file:
                 found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "blake2b").hexdigest()
     return found
-
-
-def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdigit() and name == str(int(name)) and name != "0"
 
 
 def _shown(directory: Path) -> str:
@@ -158,7 +174,7 @@ def _read_current(directory: Path) -> int | None:
         text = (directory / CURRENT).read_text(encoding="ascii", errors="replace").strip()
     except FileNotFoundError:
         return None
-    if not _is_number(text):
+    if not is_number(text):
         raise RunFailed(
             f"{directory / CURRENT}: expected a version number; received {text!r}; known: {_shown(directory)}",
             hint=_remedy(directory),
@@ -180,13 +196,11 @@ def _write_current(directory: Path, number: int) -> None:
 
 
 def _check_expected(directory: Path, expected: int | Literal[_Any.ANY] | None) -> None:
+    if expected is ANY:
+        return
     now = _read_current(directory)
-    if expected is not ANY and now != expected:
-        raise RunFailed(
-            f"{directory / CURRENT}: another writer changed the current version; received {now or 'none'}; "
-            f"expected {expected or 'none'}",
-            hint="run again: the new version is then compared with the one that is current now",
-        )
+    if now != expected:
+        raise came_between(f"{directory / CURRENT}", now=now, expected=expected)
 
 
 @contextmanager

@@ -33,11 +33,14 @@ def Copier(  # noqa: N802, RUF100  a component is named like a class
 
     Raises:
         RunFailed: no verdict blesses the model, the copy differs, or another writer came between.
+        UserError: the bucket does not exist, or nobody may write to it.
     """
     settings = Config.model_validate_json(config)
     directory = settings.registry.directory
     if directory is None:
-        raise RunFailed("registry.directory: expected an absolute path; received none", hint="read the config with config.load")
+        raise RunFailed(
+            "registry.directory: expected a folder or gs://BUCKET/PATH; received none", hint="read the config with config.load"
+        )
     if pushed_model.get_int_custom_property("pushed") != 1:
         done = registry.Registration(0, False, "no model was pushed (it was not blessed), so nothing was copied")
     else:

@@ -283,7 +283,7 @@ def _absolute(config: Config, base: Path) -> Config:
             "code": config.code.model_copy(update={name: at(path) for name, path in config.code}),
             "bandit": config.bandit and config.bandit.model_copy(update={"arm_features": at(config.bandit.arm_features)}),
             "push": config.push.model_copy(update={"directory": at(config.push.directory, root / SERVING)}),
-            "registry": config.registry.model_copy(update={"directory": at(config.registry.directory, root / REGISTRY)}),
+            "registry": config.registry.model_copy(update={"directory": _absolute_registry(config, base, root)}),
             "env": config.env.model_copy(
                 update={
                     "metadata": config.env.metadata.model_copy(update={"sqlite": at(config.env.metadata.sqlite, root / METADATA)})
@@ -291,6 +291,13 @@ def _absolute(config: Config, base: Path) -> Config:
             ),
         }
     )
+
+
+def _absolute_registry(config: Config, base: Path, root: Path) -> str | Path:
+    directory = config.registry.directory
+    if directory is None:
+        return root / REGISTRY
+    return directory if isinstance(directory, str) else Path(os.path.normpath(base / directory.expanduser()))
 
 
 def _absolute_data(data: Data, base: Path, query: Path | None) -> Data:

@@ -16,11 +16,11 @@ from importlib import metadata as distributions
 from pathlib import Path
 from typing import Any, Literal
 
-from .. import versions
+from .. import registry, versions
 from ..config import Config
 from ..data.engines import engine_of
 from ..data.fingerprint import fingerprint
-from ..errors import NoCredentials
+from ..errors import NoCredentials, WazeTfxError
 from ..history.metadata import SUCCESSFUL, Execution, History
 from ..pipelines.earlier import ROWS, accepted_model, earlier_statistics, rows_in, rows_of
 from ..pipelines.graph import Node, downstream_of, upstream_of
@@ -257,7 +257,8 @@ def _reuse(config: Config, node: Node, key: str, parts: dict[str, Any], upstream
     whole = next((e for e in candidates if _intact(e)), None)
     if whole is None:
         return Planned(node, "run", "its outputs are no longer on disk", key, parts)
-    if node.pushes and (superseded := _superseded(config, whole)):
+    superseded = _superseded(config, whole) if node.pushes else _unregistered(config, whole) if node.registers else ""
+    if superseded:
         return Planned(node, "run", superseded, key, parts)
     return Planned(node, "cached", f"unchanged since run {whole.run}", key, parts, whole)
 
@@ -277,6 +278,21 @@ def _superseded(config: Config, execution: Execution) -> str:
     if current is None or current > int(pushed):
         return f"version {current} is current, not this model's version {pushed}"
     return ""
+
+
+def _unregistered(config: Config, execution: Execution) -> str:
+    """Say why the generation that this execution registered does not stand: the same rule, for the registry.
+
+    A bucket is asked with a few requests; where it cannot be asked the node runs, and says so itself.
+    """
+    found = (a.properties.get("generation") for a in execution.outputs.get("registration", ()))
+    number, directory = next(found, None), config.registry.directory
+    if not number or directory is None:
+        return ""
+    try:
+        return registry.superseded(directory, int(number))
+    except WazeTfxError as error:
+        return f"what the registry holds is unknown: {error.message}"
 
 
 def _read_only(execution: Execution, available: set[int], upstream: list[Planned], history: History) -> bool:

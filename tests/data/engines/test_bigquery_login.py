@@ -10,6 +10,7 @@ from google.auth.exceptions import RefreshError, TransportError
 from google.auth.transport.requests import Request
 from google.cloud.bigquery_storage import BigQueryReadClient
 
+from waze_data_tfx import google_login
 from waze_data_tfx.config import load
 from waze_data_tfx.config.query_engine import QueryEngine
 from waze_data_tfx.data.engines import engine_of
@@ -35,10 +36,10 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, An
         asked.append({"url": url, **kwargs})
         raise TransportError("unreachable")
 
-    for name in [n for n in os.environ if n.startswith(("GOOGLE_", "GCE_", "KUBERNETES_")) or n in clients._ON_GOOGLE]:
+    for name in [n for n in os.environ if n.startswith(("GOOGLE_", "GCE_", "KUBERNETES_")) or n in google_login._ON_GOOGLE]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
-    monkeypatch.setattr(clients, "_PRODUCT", tmp_path / "none")
+    monkeypatch.setattr(google_login, "_PRODUCT", tmp_path / "none")
     monkeypatch.setattr(Request, "__call__", unreachable)
     return asked
 
@@ -54,12 +55,12 @@ def test_nobody_is_logged_in_and_it_is_said_at_once(nobody: list[dict[str, Any]]
 
 
 def test_where_there_is_a_metadata_server_it_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(clients, "_PRODUCT", tmp_path / "product_name")
-    for name in clients._ON_GOOGLE:
+    monkeypatch.setattr(google_login, "_PRODUCT", tmp_path / "product_name")
+    for name in google_login._ON_GOOGLE:
         monkeypatch.delenv(name, raising=False)
-    assert not clients._is_on_google()
+    assert not google_login._is_on_google()
     (tmp_path / "product_name").write_text("Google Compute Engine\n")
-    assert clients._is_on_google()
+    assert google_login._is_on_google()
 
 
 def test_a_login_that_has_expired() -> None:
@@ -71,7 +72,7 @@ def test_a_login_that_has_expired() -> None:
 
 
 def test_private_endpoints_are_asked_in_place_of_google_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "_default_credentials", lambda: (AnonymousCredentials(), "from-the-login"))
+    monkeypatch.setattr(clients, "default_credentials", lambda *_, **__: (AnonymousCredentials(), "from-the-login"))
     plain = clients.rest_client(QueryEngine())
     assert (plain._connection.API_BASE_URL, plain.project) == ("https://bigquery.googleapis.com", "from-the-login")
     own = QueryEngine(
@@ -86,7 +87,7 @@ def test_private_endpoints_are_asked_in_place_of_google_s(monkeypatch: pytest.Mo
 
 
 def test_a_connection_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "_default_credentials", lambda: (AnonymousCredentials(), "p"))
+    monkeypatch.setattr(clients, "default_credentials", lambda *_, **__: (AnonymousCredentials(), "p"))
     asked: list[Any] = []
     kind = BigQueryReadClient.get_transport_class("grpc")
     create = kind.create_channel
@@ -99,6 +100,6 @@ def test_a_connection_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_login_without_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "_default_credentials", lambda: (AnonymousCredentials(), None))
+    monkeypatch.setattr(clients, "default_credentials", lambda *_, **__: (AnonymousCredentials(), None))
     with pytest.raises(UserError, match=r"env.query.project: the credentials name no project; .*\n  next: set env.query.project"):
         clients.rest_client(QueryEngine())

@@ -5,26 +5,16 @@ there. Imports google.cloud inside its functions, which takes a second or two. N
 credentials.
 """
 
-import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from waze_data_tfx.config.query_engine import QueryEngine
-from waze_data_tfx.errors import NoCredentials, UserError
-
-SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
-PROBE_S = 2.0
-"""For one question to the metadata server of a virtual machine; elsewhere nobody answers, and google.auth asks for 12 s."""
+from waze_data_tfx.errors import UserError
+from waze_data_tfx.google_login import default_credentials
 
 LOGIN = "gcloud auth application-default login, or use the data on this machine: --env local"
-_METADATA_HOSTS = ("169.254.169.254", "metadata.google.internal")
-_ON_GOOGLE = ("K_SERVICE", "CLOUD_RUN_JOB", "KUBERNETES_SERVICE_HOST", "GCE_METADATA_HOST")
-_PRODUCT = Path("/sys/class/dmi/id/product_name")
 _KEEPALIVE = (("grpc.keepalive_time_ms", 60_000), ("grpc.keepalive_timeout_ms", 60_000))
 """A connection that died in silence is noticed within two minutes, and the stream goes on at its next row."""
 _UNLIMITED = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
@@ -94,7 +84,7 @@ def _who(settings: QueryEngine) -> tuple[Any, str]:
         from google.auth.credentials import AnonymousCredentials
 
         return AnonymousCredentials(), settings.project or "loopback"
-    credentials, project = _default_credentials()
+    credentials, project = default_credentials("env.query", hint=LOGIN)
     project = settings.project or project
     if project is None:
         raise UserError(
@@ -102,53 +92,3 @@ def _who(settings: QueryEngine) -> tuple[Any, str]:
             hint="set env.query.project, or: gcloud config set project PROJECT",
         )
     return credentials, project
-
-
-def _default_credentials() -> tuple[Any, str | None]:
-    import google.auth
-    from google.auth.exceptions import GoogleAuthError
-
-    try:
-        with _quiet(google.auth.__name__):
-            found: tuple[Any, str | None] = google.auth.default(scopes=SCOPES, request=None if _is_on_google() else _impatient())
-    except GoogleAuthError as error:
-        said = str(error).split(" To set up")[0].removesuffix(".")
-        raise NoCredentials(f"env.query: no Google credentials; {said}", hint=LOGIN) from error
-    return found
-
-
-@contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Keep a library's warnings to itself: what they say, the error says."""
-    logger = logging.getLogger(name)
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-def _is_on_google() -> bool:
-    """Whether a metadata server is there to be waited for, as google.auth tells, and without asking it."""
-    if any(name in os.environ for name in _ON_GOOGLE):
-        return True
-    return _PRODUCT.is_file() and _PRODUCT.read_text(errors="replace").startswith("Google")
-
-
-def _impatient() -> Any:
-    """Return what google.auth sends requests with, except that the metadata server is asked once."""
-    from google.auth.transport.requests import Request
-
-    return partial(_ask, Request())
-
-
-def _ask(request: Any, url: str, **kwargs: Any) -> Any:
-    from google.auth.exceptions import DefaultCredentialsError, TransportError
-
-    if urlsplit(url).hostname not in _METADATA_HOSTS:
-        return request(url=url, **kwargs)
-    try:
-        return request(url=url, **{**kwargs, "timeout": PROBE_S})
-    except TransportError as error:
-        raise DefaultCredentialsError("neither a login, nor GOOGLE_APPLICATION_CREDENTIALS, nor a machine of Google's") from error
