@@ -199,7 +199,13 @@ def test_a_lost_answer_is_asked_for_again_and_changes_nothing(fake: FakeStorage,
 @pytest.mark.parametrize(
     ("status", "reason", "message", "kind", "said"),
     [
-        (401, "authError", "Invalid Credentials", NoCredentials, r"the Google credentials are not valid; .*\\n  next: gcloud auth"),
+        (
+            401,
+            "authError",
+            "Invalid Credentials",
+            NoCredentials,
+            r"the Google credentials are not valid; .*\n  next: gcloud auth",
+        ),
         (
             403,
             "forbidden",
@@ -225,12 +231,13 @@ def test_what_is_refused_says_what_to_do_and_leaves_nothing(
 
 
 def test_a_bucket_that_does_not_answer(fake: FakeStorage, monkeypatch: pytest.MonkeyPatch) -> None:
-    from google.cloud.storage import retry
-
-    monkeypatch.setattr(retry.DEFAULT_RETRY, "_timeout", 0.5)
-    fake.fail("objects.download", status=503, reason="backendError", message="We encountered an internal error.", times=50)
-    with pytest.raises(RunFailed, match=r"gs://models/eta: Cloud Storage does not answer as it should \(code 503\)"):
-        registry.usable_current(URI)
+    monkeypatch.setattr(registry, "LOOK_S", 0.5)
+    fake.fail("objects.list", status=503, reason="backendError", message="We encountered an internal error.", times=50)
+    said = (
+        r"gs://models/eta: Cloud Storage does not answer as it should \(code 503\); We encountered an internal error\n  next: run"
+    )
+    with pytest.raises(RunFailed, match=said):
+        registry.superseded(URI, 1)
 
 
 def test_nobody_is_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

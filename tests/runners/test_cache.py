@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from registry_for_test import URI, bucket, model, register
 from store_for_test import Writer, config_in
 
-from waze_data_tfx import versions
+from waze_data_tfx import registry, versions
 from waze_data_tfx.errors import NoCredentials
 from waze_data_tfx.history.metadata import Execution, open_store, publish_cached
 from waze_data_tfx.pipelines.graph import Node, ordered
@@ -23,6 +24,7 @@ OUTPUTS = {
     "Trainer": ("model", "Model"),
     "Evaluator": ("blessing", "ModelBlessing"),
     "Pusher": ("pushed_model", "PushedModel"),
+    "Copier": ("registration", "String"),
 }
 
 
@@ -37,6 +39,7 @@ class World:
         self.code.write_text("import eta_units\n")
         self.units = folder / "eta_units.py"
         self.units.write_text("MILE = 1.6\n")
+        self.registered = 1
         self.settings: dict[str, dict[str, Any]] = {
             "ExampleGen": {"data": {"max_dropped": 0.5}},
             "Transform": {"features": {"miles": "z_score"}},
@@ -88,8 +91,14 @@ class World:
                 properties["baseline_model_id"] = p.parts["baseline"]
         if p.node.id == "Pusher":
             properties = {"pushed_version": versions.publish(self.serving, lambda folder: None, expected=versions.ANY)}
+        if p.node.id == "Copier":
+            properties = {"generation": self.registered and self._register(run)}
         outputs = {name: (kind, properties)}
         self.writer.execution(run, p.node.id, key=p.key, parts=p.parts, inputs=inputs, outputs=outputs)
+
+    def _register(self, run: str) -> int:
+        assert self.config.registry.directory is not None
+        return register(model(self.code.parent / "pushed" / run, run), self.config.registry.directory, run).generation
 
     @property
     def serving(self) -> Path:
@@ -464,3 +473,67 @@ def test_a_split_without_files_is_not_whole(world: World) -> None:
         assert not examples.is_whole
         (Path(examples.uri) / f"Split-{split}" / "data.gz").write_text("rows")
     assert examples.is_whole
+
+
+@pytest.fixture
+def registering(tmp_path: Path) -> World:
+    """Return a world whose graph ends with a Copier, and whose first run is over: generation 1 is current."""
+    return _registering(tmp_path, tmp_path / "output" / "registry")
+
+
+def _registering(folder: Path, directory: Path | str) -> World:
+    world = World(folder)
+    world.config = config_in(folder, registry={"directory": directory})
+    plain = world.nodes
+    copier = Node("Copier", ("Pusher",), library=("errors.py",), registers=True)
+    world.nodes = lambda: ordered((*plain().values(), copier))  # type: ignore[method-assign]
+    world.run("r1")
+    return world
+
+
+def test_a_registration_is_taken_only_while_its_generation_stands(registering: World) -> None:
+    directory = registering.config.registry.directory
+    assert decisions(registering.plan())["Copier"] == "cached"
+    register(model(registering.code.parent / "later", "later"), directory)
+    copier = registering.plan()["Copier"]
+    assert (copier.decision, copier.reason) == (
+        "run",
+        f"generation 2 is current in {directory}, not this model's generation 1",
+    )
+    registry.rollback(directory)
+    assert decisions(registering.plan())["Copier"] == "cached"
+
+
+def test_a_generation_that_is_gone_is_registered_again(registering: World) -> None:
+    shutil.rmtree(registering.config.registry.directory)
+    planned = registering.plan()
+    assert (planned["Pusher"].decision, planned["Copier"].decision) == ("cached", "run")
+    assert planned["Copier"].reason == f"generation 1 is no longer in {registering.config.registry.directory}"
+
+
+def test_a_rollback_of_the_registry_stays(registering: World) -> None:
+    registering.units.write_text("MILE = 1.609\n")
+    registering.run("r2")
+    registry.rollback(registering.config.registry.directory)
+    assert registering.plan()["Copier"].decision == "cached"
+
+
+def test_a_model_that_was_not_pushed_is_no_generation_that_is_missing(registering: World) -> None:
+    registering.registered = 0
+    registering.run("r2", force=True)
+    shutil.rmtree(registering.config.registry.directory)
+    assert registering.plan()["Copier"].decision == "cached"
+
+
+def test_a_generation_in_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with bucket(monkeypatch) as fake:
+        world = _registering(tmp_path, URI)
+        fake.requests.clear()
+        assert world.plan()["Copier"].decision == "cached"
+        assert [r.method for r in fake.requests] == ["objects.list", "objects.download", "objects.download"]
+        fake.delete("models", "eta/1/assets.extra/generation.json")
+        assert world.plan()["Copier"].reason == f"generation 1 is no longer in {URI}"
+        fake.fail("objects.list", status=403, reason="forbidden", message="me@x lacks storage.objects.list")
+        copier = world.plan()["Copier"]
+    said = f"what the registry holds is unknown: registry.directory: {URI}: me@x lacks storage.objects.list"
+    assert (copier.decision, copier.reason) == ("run", said)

@@ -26,6 +26,8 @@ from .place import RECORD, Place, Seen
 Directory = Path | str
 """A folder, or gs://BUCKET/PATH."""
 VERDICT, CRITERIA = "assets.extra/verdict.json", "assets.extra/criteria.json"
+LOOK_S = 20.0
+"""For which a request to a bucket is repeated where a person waits for a plan."""
 _TOLD = frozenset({RECORD, VERDICT, CRITERIA})
 """What is told about a model and is no part of it: a model measured anew is the same model."""
 
@@ -107,9 +109,9 @@ def usable_current(directory: Directory) -> int | None:
 def superseded(directory: Directory, number: int) -> str:
     """Say why a generation does not stand any more: deleted, or a later one is current; empty while it stands.
 
-    An earlier one that is current was chosen by a rollback, and stays.
+    An earlier one that is current was chosen by a rollback, and stays. Every plan asks: a bucket has LOOK_S to answer.
     """
-    place = _place(directory)
+    place = _looked_at(directory)
     if number not in place.numbers():
         return f"generation {number} is no longer in {place}"
     current = place.seen().number
@@ -157,6 +159,15 @@ def _place(directory: Directory) -> Place:
     from .folder import Folder
 
     return Folder(Path(directory))
+
+
+def _looked_at(directory: Directory) -> Place:
+    """Return a place that is only looked at, by somebody who waits."""
+    if not str(directory).startswith("gs://"):
+        return _place(directory)
+    from .bucket import Bucket
+
+    return Bucket(str(directory), retry_s=LOOK_S)
 
 
 def _listing(known: list[int]) -> str:

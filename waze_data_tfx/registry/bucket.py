@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from ..errors import RunFailed, UserError, WazeTfxError
 from ..versions import came_between, is_number
-from .objects import Object, Objects
+from .objects import RETRY_S, Object, Objects
 from .place import CURRENT, RECORD, Seen, check_copy, damaged
 
 WRITING = ".writing/"
@@ -36,9 +36,9 @@ MAX_CLAIMS = 20
 class Bucket:
     """Generations in a bucket; see `place.Place`."""
 
-    def __init__(self, uri: str) -> None:
-        """Hold the URI; nobody is asked yet."""
-        self._objects = Objects(uri)
+    def __init__(self, uri: str, *, retry_s: float = RETRY_S) -> None:
+        """Hold the URI and for how long a request is repeated that is not answered; nobody is asked yet."""
+        self._objects = Objects(uri, retry_s=retry_s)
 
     def __str__(self) -> str:
         return self._objects.uri

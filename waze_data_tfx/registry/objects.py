@@ -1,8 +1,8 @@
 """Objects below gs://BUCKET/PATH by Google's client: listed, read, written and deleted under conditions.
 
 Called by `bucket`, which knows what they mean. Every write names the generation of the object that it replaces (0: there is
-none), so that the client may repeat it after a lost answer. The client's own retries (two minutes) and timeouts (one minute
-for a request) hold. Imports google.cloud inside its functions. STORAGE_EMULATOR_HOST, as the client reads it, asks a fake.
+none), so that the client may repeat it after a lost answer. The client's own retries and timeouts (one minute for a
+request) hold. Imports google.cloud inside its functions. STORAGE_EMULATOR_HOST, as the client reads it, asks a fake.
 """
 
 import os
@@ -17,6 +17,8 @@ from typing import Any
 from ..errors import NoCredentials, RunFailed, UserError
 from ..google_login import default_credentials
 
+RETRY_S = 120.0
+"""As the client's own."""
 WHERE = "registry.directory"
 LOGIN = "gcloud auth application-default login, or a folder on this machine as registry.directory"
 ROLE = "roles/storage.objectUser on the bucket"
@@ -36,8 +38,9 @@ class Object:
 class Objects:
     """All objects whose name begins with the URI's path."""
 
-    def __init__(self, uri: str) -> None:
-        """Hold the URI; nobody is asked yet."""
+    def __init__(self, uri: str, *, retry_s: float = RETRY_S) -> None:
+        """Hold the URI and for how long a request is repeated that is not answered; nobody is asked yet."""
+        self._retry_s = retry_s
         self.uri = uri.rstrip("/")
         self._bucket_name, _, path = self.uri.removeprefix("gs://").partition("/")
         self._path = f"{path}/" if path else ""
@@ -45,7 +48,7 @@ class Objects:
     def list(self, prefix: str = "") -> list[Object]:
         """Return the objects whose name begins with the prefix."""
         with self._explained():
-            blobs = self._bucket.client.list_blobs(self._bucket, prefix=self._path + prefix, fields=_FIELDS)
+            blobs = self._bucket.client.list_blobs(self._bucket, prefix=self._path + prefix, fields=_FIELDS, retry=self._retry)
             return [self._object(blob) for blob in blobs]
 
     def read(self, name: str) -> tuple[bytes, int] | None:
@@ -55,7 +58,7 @@ class Objects:
         with self._explained():
             blob = self._blob(name)
             try:
-                content: bytes = blob.download_as_bytes()
+                content: bytes = blob.download_as_bytes(retry=self._retry)
             except NotFound as error:
                 self._check_bucket(error)
                 return None
@@ -71,12 +74,12 @@ class Objects:
         with self._explained():
             blob = self._blob(name)
             try:
-                blob.upload_from_string(content, content_type="text/plain", if_generation_match=generation)
+                blob.upload_from_string(content, content_type="text/plain", if_generation_match=generation, retry=self._retry)
             except PreconditionFailed:
                 found = self.read(name)
                 if found is None or found[0] != content:
                     return None
-                blob = self._bucket.get_blob(self._path + name)
+                blob = self._bucket.get_blob(self._path + name, retry=self._retry)
                 return self._object(blob) if blob is not None else None
             return self._object(blob)
 
@@ -86,7 +89,7 @@ class Objects:
 
         with self._explained():
             try:
-                self._blob(name).upload_from_filename(str(file), if_generation_match=0)
+                self._blob(name).upload_from_filename(str(file), if_generation_match=0, retry=self._retry)
             except PreconditionFailed:
                 return
 
@@ -96,7 +99,7 @@ class Objects:
 
         with self._explained():
             try:
-                self._blob(found.name).delete(if_generation_match=found.generation)
+                self._blob(found.name).delete(if_generation_match=found.generation, retry=self._retry)
             except (NotFound, PreconditionFailed):
                 return False
         return True
@@ -111,6 +114,12 @@ class Objects:
             return storage.Client(project=None).bucket(self._bucket_name)
         credentials, _ = default_credentials(WHERE, hint=LOGIN)
         return storage.Client(project=None, credentials=credentials).bucket(self._bucket_name)
+
+    @property
+    def _retry(self) -> Any:
+        from google.cloud.storage.retry import DEFAULT_RETRY
+
+        return DEFAULT_RETRY.with_timeout(self._retry_s)
 
     def _blob(self, name: str) -> Any:
         return self._bucket.blob(self._path + name)
@@ -174,7 +183,7 @@ class Objects:
 
 def _said(error: Any) -> str:
     """Return Cloud Storage's own words; the client wraps those about content in its own, with method and address."""
-    response = getattr(error, "response", None)
+    response: Any = getattr(error, "response", None)
     try:
         text = response.json()["error"]["message"]
     except (AttributeError, KeyError, TypeError, ValueError):  # no answer, or one in plain text
