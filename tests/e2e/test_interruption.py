@@ -22,6 +22,7 @@ NODES = (
     "Evaluator",
     "InfraValidator",
     "Pusher",
+    "Copier",
 )
 
 

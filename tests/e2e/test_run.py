@@ -19,6 +19,7 @@ NODES = [
     "Evaluator",
     "InfraValidator",
     "Pusher",
+    "Copier",
 ]
 
 
@@ -29,6 +30,8 @@ def test_first_run_pushes_a_blessed_model(pushed: Project) -> None:
     assert record["pushed_version"] == 1
     assert {name: node["state"] for name, node in record["nodes"].items()} == dict.fromkeys(NODES, "complete")
     assert (pushed.root / "serving" / "CURRENT").read_text().strip() == "1"
+    assert (pushed.root / "registry" / "CURRENT").read_text().strip() == "1"
+    assert record["nodes"]["Copier"]["note"] == f"generation 1 is current in {pushed.root}/registry"
 
 
 def test_every_node_has_a_log_and_a_cache_key(pushed: Project) -> None:
