@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from registry_for_test import URI, bucket, model
 from store_for_test import config_in
 
 from waze_data_tfx import registry
 from waze_data_tfx.errors import RunFailed
 
 
-def run(folder: Path, name: str, pushed: int) -> tuple[Any, str]:
+def run(folder: Path, name: str, pushed: int, directory: Path | str | None = None) -> tuple[Any, str]:
     """Run the Copier behind an imported PushedModel; return its artifact and the pipeline run's id."""
     from tfx.dsl.components.common.importer import Importer
     from tfx.orchestration import data_types, metadata, pipeline
@@ -20,14 +21,14 @@ def run(folder: Path, name: str, pushed: int) -> tuple[Any, str]:
 
     from waze_data_tfx.components.copier import Copier
 
-    config = config_in(folder, registry={"directory": folder / "registry"})
-    model = Importer(
+    config = config_in(folder, registry={"directory": directory or folder / "registry"})
+    imported = Importer(
         source_uri=str(folder / "pushed"),
         artifact_type=standard_artifacts.PushedModel,
         custom_properties={"pushed": pushed, "pushed_version": "4" if pushed else ""},
     ).with_id("model")
     copier = Copier(
-        pushed_model=model.outputs["result"],
+        pushed_model=imported.outputs["result"],
         config=config.model_dump_json(by_alias=True),
         run_id=data_types.RuntimeParameter(name="pipeline-run-id", ptype=str),
     )
@@ -36,7 +37,7 @@ def run(folder: Path, name: str, pushed: int) -> tuple[Any, str]:
         pipeline.Pipeline(
             pipeline_name=name,
             pipeline_root=str(folder / name),
-            components=[model, copier],
+            components=[imported, copier],
             metadata_connection_config=connection,
         )
     )
@@ -69,3 +70,13 @@ def test_a_pushed_model_is_registered_once_and_one_that_was_not_pushed_is_not(
     with pytest.raises(RunFailed, match="only a blessed model is registered; received refused"):
         run(tmp_path, "wrong", 1)
     assert len(registry.generations(tmp_path / "registry")) == 1
+
+
+def test_a_pushed_model_is_registered_in_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model(tmp_path / "pushed", "a")
+    with bucket(monkeypatch) as fake:
+        artifact, run_id = run(tmp_path, "first", 1, URI)
+        [generation] = registry.generations(URI)
+        assert fake.objects("models")["eta/1/saved_model.pb"] == b"a"
+    assert json.loads(Path(artifact.uri).read_text())["line"] == f"generation 1 is current in {URI}"
+    assert (generation.number, generation.is_current, generation.record["run"]) == (1, True, run_id)

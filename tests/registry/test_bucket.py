@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,25 @@ def test_a_generation_that_is_deleted_while_it_becomes_current_does_not(fake: Fa
     with pytest.raises(UserError, match="generation 1 was deleted just now"):
         registry.promote(URI, 1)
     assert registry.usable_current(URI) == 2
+
+
+def test_writers_at_once_leave_whole_generations_and_nothing_else(fake: FakeStorage, tmp_path: Path) -> None:
+    def writes(text: str) -> str:
+        try:
+            return f"new {register(model(tmp_path / text, text), URI, keep=8).generation}"
+        except RunFailed as error:
+            return "lost" if "another writer changed the current version" in error.message else error.message
+
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(writes, "abcdefgh"))
+    made = [int(what.split()[1]) for what in said if what != "lost"]
+    assert made, said
+    assert len(set(made)) == len(made), "no number is two writers'"
+    assert registry.usable_current(URI) == max(made)
+    assert names(fake) == sorted([*(name for number in made for name in below(number)), "CURRENT"])
+    assert {fake.objects("models")[f"eta/{number}/saved_model.pb"].decode() for number in made} == {
+        text for text, what in zip("abcdefgh", said, strict=True) if what != "lost"
+    }
 
 
 KILLED = """
