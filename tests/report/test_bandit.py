@@ -206,9 +206,16 @@ def test_what_serves_with_its_reasons(tmp_path: Path) -> None:
     assert "generation 4 is current in /registry." in text
 
 
-@pytest.mark.parametrize("status", ["refused", "inconclusive"])
+HEADLINES = {
+    "refused": "Refused by the gate; nothing was pushed",
+    "inconclusive": "The gate could not decide; nothing was pushed",
+}
+
+
+@pytest.mark.parametrize("status", HEADLINES)
 def test_a_policy_that_is_not_pushed_has_values_and_no_criteria(tmp_path: Path, status: str) -> None:
     html = html_of(made_run(tmp_path, until="Evaluator", state="refused", status=status))
+    assert HEADLINES[status] in words(html)
     assert f"dr is {status}" in words(section_of(html, "verdict"))
     assert table_of(html, "value", "Policy", "Value by dr")[0]["Value by dr"] == "0.3125"
     text = words(section_of(html, "served"))
@@ -225,6 +232,12 @@ def test_a_run_that_stopped_before_the_evaluator_has_a_log_and_an_agent(tmp_path
     nothing = html_of(made_run(tmp_path / "b", until="ExampleGen", state="failed"))
     assert "Trainer: skipped (after ExampleGen)." in words(section_of(nothing, "agent"))
     assert "4,000 decisions" in words(section_of(nothing, "log"))
+
+
+def test_a_pusher_that_pushed_nothing_attached_nothing(tmp_path: Path) -> None:
+    source = made_run(tmp_path)
+    (source.artifact("Pusher", "pushed_model") / "assets.extra" / "criteria.json").unlink()
+    assert "Nothing was pushed in this run, so there are no decision criteria." in words(section_of(html_of(source), "served"))
 
 
 def test_an_evaluation_without_off_policy_values_says_so(tmp_path: Path) -> None:
