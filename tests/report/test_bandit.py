@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from bandit_page_for_test import assert_values, section_of, table_of
 from bandit_run_for_test import ACTIONS, ROWS, TRAINING, made_run, off_policy, part, policy
-from html_for_test import browse, checked, needs_chromium, overflow, words
+from html_for_test import browse, checked, needs_chromium, overflow, tables, words
 
 from waze_data_tfx.evaluation.off_policy.results import Estimate
+from waze_data_tfx.evaluation.verdict import Check, Verdict
 from waze_data_tfx.report import page
 from waze_data_tfx.report.bandit import arms, log, overlap, value
 from waze_data_tfx.report.source import Source
@@ -234,6 +235,18 @@ def test_a_run_that_stopped_before_the_evaluator_has_a_log_and_an_agent(tmp_path
     assert "4,000 decisions" in words(section_of(nothing, "log"))
 
 
+def test_what_was_judged_stands_before_what_was_not(tmp_path: Path) -> None:
+    source = made_run(tmp_path)
+    shown = [Check("auc", f"s={i}", 0.5, None, None, None, None, None, f"reason {i}") for i in range(14)]
+    judged = Check("dr against logging", "", 0.1, -0.01, 0.2, None, None, True, "it is worth more")
+    (source.run.folder / "verdict.json").write_text(Verdict("blessed", (*shown, judged), {}, {}).to_json())
+    html = section_of(html_of(source), "verdict")
+    first, rest = (table[1:] for table in tables(html))
+    assert [row[1] for row in first] == ["dr against logging", *["auc"] * 12]
+    assert [row[-1] for row in rest] == ["reason 12", "reason 13"]
+    assert "2 more that are not judged" in html
+
+
 def test_a_pusher_that_pushed_nothing_attached_nothing(tmp_path: Path) -> None:
     source = made_run(tmp_path)
     (source.artifact("Pusher", "pushed_model") / "assets.extra" / "criteria.json").unlink()
@@ -259,6 +272,7 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from bandit_run_for_test import made_run
+from waze_data_tfx.evaluation.verdict import Check, Verdict
 from waze_data_tfx.report import page
 page.render("page.html.j2", page=page.build(made_run(Path(sys.argv[1]))))
 print([m for m in ("tensorflow", "tfx", "apache_beam", "keras", "duckdb") if m in sys.modules])
