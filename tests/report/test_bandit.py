@@ -1,6 +1,5 @@
 """A bandit's page: every number is that of the artifacts, and what is missing says why."""
 
-import json
 import math
 import subprocess
 import sys
@@ -8,19 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bandit_page_for_test import assert_values, section_of, table_of
 from bandit_run_for_test import ACTIONS, ROWS, TRAINING, made_run, off_policy, part, policy
 from html_for_test import browse, checked, needs_chromium, overflow, tables, words
 
 from waze_data_tfx.evaluation.off_policy.results import Estimate
+from waze_data_tfx.evaluation.verdict import Check, Verdict
 from waze_data_tfx.report import page
 from waze_data_tfx.report.bandit import arms, log, overlap, value
-from waze_data_tfx.report.numbers import number, signed
 from waze_data_tfx.report.source import Source
 
 SECTIONS = ["verdict", "graph", "data", "anomalies", "drift", "transforms", "log", "agent", "value", "arms", "overlap"]
 SECTIONS += ["served", "serving", "lineage", "environment"]
-CALLED = {"candidate": "candidate", "candidate_eval": "candidate (eval)", "baseline": "production", "logging": "the log's policy"}
-CALLED |= {f"arm:{a}": f"always {a}" for a in ACTIONS} | {"best_arm": "best single arm (deals)"}
 
 
 def html_of(source: Source) -> str:
@@ -29,50 +27,10 @@ def html_of(source: Source) -> str:
     return html
 
 
-def section_of(html: str, name: str) -> str:
-    return html.partition(f'<section id="{name}">')[2].partition("</section>")[0]
-
-
-def table_of(html: str, section: str, *heads: str) -> list[dict[str, str]]:
-    """Return the rows of a section's first table with these headings, by heading; of several alike the last."""
-    for rows in tables(section_of(html, section)):
-        if set(heads) <= set(rows[0]):
-            return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
-    raise AssertionError(f"no table with {heads} in {section}")
-
-
-def span(found: list[float] | None) -> str:
-    return "" if found is None else f"{number(found[0])} to {number(found[1])}"
-
-
 def test_every_value_difference_and_interval_is_the_one_of_the_file(tmp_path: Path) -> None:
-    """The file is read as plain JSON here, not by the code under test."""
     found = off_policy(part(baseline=True), part("CH", baseline=True))
     html = html_of(made_run(tmp_path, found))
-    overall = json.loads(found.to_json())["slices"][0]
-    shown = tables(section_of(html, "value"))
-    every = {row[0].removesuffix(" best"): row[1:] for row in shown[0][1:]}
-    assert len(every) == len(overall["policies"]) == 8
-    for p in overall["policies"]:
-        name = CALLED[f"arm:{p['action']}" if p["kind"] == "arm" else p["kind"]]
-        dr, lost = p["estimates"]["dr"], p["unsubscribe_rate"]
-        both = [[number(e["value"]), span(e["bootstrap"]), span(e["bernstein"])] for e in (dr, lost)]
-        assert every[name] == both[0] + both[1]
-    differences = {(row[0], row[1]): row[2:] for table in shown[1:3] for row in table[1:]}
-    assert len(differences) == len(overall["differences"]) == 14
-    for d in overall["differences"]:
-        reward, lost = d["reward"], d["unsubscribe_rate"]
-        low, high = reward["bootstrap"]
-        sure = "better" if low > 0 else "worse" if high < 0 else ""
-        line = [signed(reward["value"]), span(reward["bootstrap"]), span(reward["bernstein"]), sure]
-        line += [signed(lost["value"]), span(lost["bootstrap"]), span(lost["bernstein"])]
-        assert differences[CALLED[d["policy"]], CALLED[d["other"]]] == line
-    by_estimator = {row[0]: row[1:] for row in shown[3][1:]}
-    candidate = overall["policies"][0]["estimates"]
-    assert shown[3][0][1:] == list(candidate)
-    assert by_estimator["candidate"] == [
-        f"{number(e['value'])} {span(e['bootstrap'])} {span(e['bernstein'])}" for e in candidate.values()
-    ]
+    assert_values(html, found.to_json())
     text = words(section_of(html, "value"))
     assert "2,000 logged decisions of the eval split (640 groups of users)" in text
     assert "0.6094 (0.5938 to 0.625, 95 %); of production’s: 0.6016" in text
@@ -165,21 +123,21 @@ def test_shares_of_arms_and_segments_in_the_order_of_their_change(tmp_path: Path
     assert [(s.name, s.distance, s.chance) for s in made.segments] == [("country=CH", 1.0, 0.0), ("country=AT", 0.0, 0.0)]
     assert made.overall.from_production is None
     html = html_of(source)
-    row = table_of(html, "arms", "Action", "Change, points")[0]
-    assert (row["the log's policy"], row["candidate"], row["Change, points"]) == ("20.0 %", "60.0 %", "+40")
+    row = table_of(html, "arms", "Action", "Candidate − log, points")[0]
+    assert (row["the log's policy"], row["candidate"], row["Candidate − log, points"]) == ("20.0 %", "60.0 %", "+40")
     segments = table_of(html, "arms", "Slice", "Distance")
     assert [(s["Slice"], s["Distance"]) for s in segments] == [
         ("all rows", "40.0 %"),
         ("country=CH", "100 %"),
         ("country=AT", "0 %"),
     ]
-    assert segments[0]["Value, to the log’s"] == "0.1875"
+    assert segments[0]["Value, to the log’s"] == "+0.1875"
     assert "From production" not in segments[0]
 
 
 def test_production_is_shown_where_there_is_one(tmp_path: Path) -> None:
     html = html_of(made_run(tmp_path, off_policy(part(baseline=True), part("CH", baseline=True))))
-    row = table_of(html, "arms", "Action", "Change, points")[2]
+    row = table_of(html, "arms", "Action", "Candidate − log, points")[2]
     assert (row["Action"], row["production"]) == ("<b>ait", "20.0 %")
     assert table_of(html, "arms", "Slice", "Distance")[0]["From production"] == "10.0 %"  # (0.1 + 0 + 0.1) / 2
 
@@ -249,9 +207,16 @@ def test_what_serves_with_its_reasons(tmp_path: Path) -> None:
     assert "generation 4 is current in /registry." in text
 
 
-@pytest.mark.parametrize("status", ["refused", "inconclusive"])
+HEADLINES = {
+    "refused": "Refused by the gate; nothing was pushed",
+    "inconclusive": "The gate could not decide; nothing was pushed",
+}
+
+
+@pytest.mark.parametrize("status", HEADLINES)
 def test_a_policy_that_is_not_pushed_has_values_and_no_criteria(tmp_path: Path, status: str) -> None:
     html = html_of(made_run(tmp_path, until="Evaluator", state="refused", status=status))
+    assert HEADLINES[status] in words(html)
     assert f"dr is {status}" in words(section_of(html, "verdict"))
     assert table_of(html, "value", "Policy", "Value by dr")[0]["Value by dr"] == "0.3125"
     text = words(section_of(html, "served"))
@@ -268,6 +233,24 @@ def test_a_run_that_stopped_before_the_evaluator_has_a_log_and_an_agent(tmp_path
     nothing = html_of(made_run(tmp_path / "b", until="ExampleGen", state="failed"))
     assert "Trainer: skipped (after ExampleGen)." in words(section_of(nothing, "agent"))
     assert "4,000 decisions" in words(section_of(nothing, "log"))
+
+
+def test_what_was_judged_stands_before_what_was_not(tmp_path: Path) -> None:
+    source = made_run(tmp_path)
+    shown = [Check("auc", f"s={i}", 0.5, None, None, None, None, None, f"reason {i}") for i in range(14)]
+    judged = Check("dr against logging", "", 0.1, -0.01, 0.2, None, None, True, "it is worth more")
+    (source.run.folder / "verdict.json").write_text(Verdict("blessed", (*shown, judged), {}, {}).to_json())
+    html = section_of(html_of(source), "verdict")
+    first, rest = (table[1:] for table in tables(html))
+    assert [row[1] for row in first] == ["dr against logging", *["auc"] * 12]
+    assert [row[-1] for row in rest] == ["reason 12", "reason 13"]
+    assert "2 more that are not judged" in html
+
+
+def test_a_pusher_that_pushed_nothing_attached_nothing(tmp_path: Path) -> None:
+    source = made_run(tmp_path)
+    (source.artifact("Pusher", "pushed_model") / "assets.extra" / "criteria.json").unlink()
+    assert "Nothing was pushed in this run, so there are no decision criteria." in words(section_of(html_of(source), "served"))
 
 
 def test_an_evaluation_without_off_policy_values_says_so(tmp_path: Path) -> None:
@@ -289,6 +272,7 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from bandit_run_for_test import made_run
+from waze_data_tfx.evaluation.verdict import Check, Verdict
 from waze_data_tfx.report import page
 page.render("page.html.j2", page=page.build(made_run(Path(sys.argv[1]))))
 print([m for m in ("tensorflow", "tfx", "apache_beam", "keras", "duckdb") if m in sys.modules])

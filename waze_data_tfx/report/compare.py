@@ -67,7 +67,7 @@ def build(first: Source, second: Source) -> Comparison:
     both = (first, second)
     is_bandit = [s.config.bandit is not None for s in both]
     return Comparison(
-        sides=[Side(s.run, page.headline(s.run), page.TONES[s.run.state], section(Source.verdict, s)) for s in both],
+        sides=[Side(s.run, page.headline(s), page.TONES[s.run.state], section(Source.verdict, s)) for s in both],
         config=config_changes(first, second),
         inputs=section(lambda s: _inputs(first, s), second),
         nodes=_nodes(first, second),

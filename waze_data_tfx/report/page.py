@@ -74,7 +74,7 @@ def build(source: Source) -> Page:
     run = source.run
     return Page(
         run=run,
-        headline=headline(run),
+        headline=headline(source),
         tone=TONES[run.state],
         verdict=section(Source.verdict, source),
         nodes=section(lineage.nodes, source),
@@ -103,8 +103,11 @@ def _supervised(read: Callable[[Source], T], source: Source) -> Section[T]:
     return section(read, source) if source.config.bandit is None else Section(None, "A bandit has sections of its own.")
 
 
-def headline(run: Run) -> str:
+def headline(source: Source) -> str:
     """Return how the run ended, in a few words."""
+    run, verdict = source.run, section(Source.verdict, source).data
+    if run.state == "refused" and verdict and verdict.status == "inconclusive":
+        return "The gate could not decide; nothing was pushed"
     if run.state == "done":
         return f"Done; version {run.pushed_version} is pushed" if run.pushed_version else "Done; nothing was pushed"
     return {

@@ -14,7 +14,7 @@ from waze_data_tfx.evaluation.off_policy.results import OffPolicy, PolicyResult,
 
 from .. import charts
 from ..source import Source
-from .evaluated import N_SLICES, Shown, label, overall_of, read, saved, shown, slices_of
+from .evaluated import N_SLICES, Shown, label, overall_of, read, saved, shown_signed, slices_of
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def segment(found: OffPolicy, part: SliceResult) -> Segment:
         before=_most(log),
         after=_most(new),
         changes={a: new[a] - log[a] for a in found.actions},
-        value=shown(difference.reward) if difference else None,
+        value=shown_signed(difference.reward) if difference else None,
     )
 
 

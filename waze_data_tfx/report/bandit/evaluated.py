@@ -11,7 +11,7 @@ from waze_data_tfx.evaluation.off_policy.results import OFF_POLICY_FILE, Estimat
 from waze_data_tfx.history.metadata import Execution
 
 from .. import charts
-from ..numbers import number
+from ..numbers import number, signed
 from ..source import Absent, Source
 
 NAMES = {
@@ -98,6 +98,12 @@ def shown(estimate: Estimate | None) -> Shown:
     if estimate is None:
         return Shown("–", "", "")
     return Shown(number(exact(estimate.value)), between(estimate.bootstrap), between(estimate.bernstein))
+
+
+def shown_signed(estimate: Estimate) -> Shown:
+    """Return a difference as text, its value with its sign."""
+    text = shown(estimate)
+    return Shown(signed(exact(estimate.value)), text.bootstrap, text.bernstein)
 
 
 def exact(value: float | None) -> float | None:

@@ -10,12 +10,27 @@ from typing import Any
 
 from markupsafe import Markup
 
-from waze_data_tfx.evaluation.off_policy.results import Difference, Estimate, OffPolicy, PolicyResult, SliceResult
+from waze_data_tfx.evaluation.off_policy.results import Difference, OffPolicy, PolicyResult, SliceResult
 
 from .. import charts
-from ..numbers import number, signed
+from ..numbers import number
 from ..source import Source
-from .evaluated import N_SLICES, Shown, between, called, clip_of, drawn, exact, label, overall_of, read, saved, shown, slices_of
+from .evaluated import (
+    N_SLICES,
+    Shown,
+    between,
+    called,
+    clip_of,
+    drawn,
+    exact,
+    label,
+    overall_of,
+    read,
+    saved,
+    shown,
+    shown_signed,
+    slices_of,
+)
 
 METHODS = ("bootstrap", "bernstein")
 COMPARED = ("candidate", "candidate_eval", "baseline")
@@ -168,15 +183,10 @@ def _difference(found: OffPolicy, difference: Difference, best: str) -> Differen
         policy=called(difference.policy),
         other=called(difference.other, best),
         is_arm=difference.other.startswith("arm:"),
-        value=_signed(difference.reward),
+        value=shown_signed(difference.reward),
         better=better,
-        unsubscribes=_signed(difference.unsubscribe_rate) if difference.unsubscribe_rate else None,
+        unsubscribes=shown_signed(difference.unsubscribe_rate) if difference.unsubscribe_rate else None,
     )
-
-
-def _signed(estimate: Estimate) -> Shown:
-    text = shown(estimate)
-    return Shown(signed(exact(estimate.value)), text.bootstrap, text.bernstein)
 
 
 def _by_policy(found: OffPolicy, part: SliceResult) -> Markup:
