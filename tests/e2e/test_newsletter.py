@@ -4,6 +4,7 @@ One whole run is shared (`letter`); what follows it runs only the nodes whose se
 """
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import waze_tfx
-from letter_for_test import OUTPUTS, Letter, answers_of, examples_of, fresh_contexts, true_values
+from letter_for_test import OUTPUTS, Letter, answers_of, examples_of, fork, fresh_contexts, true_values
 
 from waze_data_tfx.bandits.policies.criteria import read_criteria
 from waze_data_tfx.bandits.policies.identity import read_identity
 from waze_data_tfx.bandits.simulators import world
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # as a node's process has it: TF-Agents' networks are of tf_keras
 
 NODES = [
     "ExampleGen",
@@ -223,3 +226,115 @@ def test_propensities_of_another_kind_stop_the_run(letter: Letter, tmp_path: Pat
     assert done.returncode == 2, done.stdout + done.stderr
     assert "its propensities are too small for how often it was taken" in done.stderr
     assert copied.states()["Trainer"] == "not run"
+
+
+@pytest.mark.slow
+def test_the_next_cycle_begins_from_the_accepted_policy_and_has_a_new_arm(tmp_path: Path) -> None:
+    copied = fork(tmp_path / "next_letter")
+    agent = "bandit.agent={name: neural_epsilon_greedy, epochs: 3, new_action_prior: 0.1}"
+    common = ("--set", agent, "--set", "bandit.off_policy.compare=[logging]")
+    done = copied.run("--run-date", "2025-02-03", *common)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, began = artifacts(copied), training_record(copied)
+    assert began["warm_start"] is None
+    more = (*common, "--run-date", "2025-02-24", "--set", f"bandit.actions={json.dumps([*world.ACTIONS, 'gift_ideas'])}")
+    done = copied.run(*more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert training_record(copied)["warm_start"] == first["Trainer"]["model"][0]
+    assert "gift_ideas: never eligible" in done.stdout
+    found = answers_of(copied.policy, examples_of(fresh_contexts(200), leave_out=("eligible_actions",)), tmp_path / "answers")
+    assert found["probabilities"].shape == (200, 13)
+    assert found["probabilities"].sum(1) == pytest.approx(np.ones(200), abs=1e-5)
+    assert (found["probabilities"][:, 12] >= 0.02 / 13 - 1e-6).all(), "its share of the floor, in every row"
+    assert copied.run(*more).returncode == 0
+    assert set(copied.states().values()) == {"cached"}, "it began where it began"
+    back = waze_tfx("registry", "rollback", copied.config)
+    assert "generation 1 is current; was 2" in back.stdout
+    assert "generation 2 is current; was 1" in waze_tfx("registry", "promote", copied.config, 2).stdout
+
+
+def artifacts(letter: Letter) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(waze_tfx("show", letter.last()["id"], "--config", letter.config, "--json").stdout)
+    return shown["artifacts"]
+
+
+def training_record(letter: Letter) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(Path(artifacts(letter)["Trainer"]["model_run"][0], "training.json").read_text())
+    return record
+
+
+NEURAL = {"epochs": 1, "hidden_units": [16]}
+AGENTS: dict[str, dict[str, Any]] = {
+    "linucb": {"name": "linucb", "add_bias": True, "priors": {"top_rated": {"mean": 0.2, "strength": 50}}},
+    "lin_ts": {"name": "lin_ts", "draws": 20, "off_policy": "ips"},
+    "neural_epsilon_greedy": {"name": "neural_epsilon_greedy", "off_policy": "dr", **NEURAL},
+    "neural_boltzmann": {"name": "neural_boltzmann", **NEURAL},
+    "neural_falcon": {"name": "neural_falcon", **NEURAL},
+    "neural_linucb": {"name": "neural_linucb", "encoding_dim": 8, **NEURAL},
+    "dropout_ts": {"name": "dropout_ts", "draws": 8, **NEURAL},
+    "mixture": {"name": "mixture", "agents": [{"name": "linucb"}, {"name": "random"}], "weights": [3, 1]},
+    "random": {"name": "random"},
+    "logging": {"name": "logging"},
+    "fixed": {"name": "fixed", "action": "editors_choice"},
+    "linear per arm": {"name": "linucb", "per_arm": True, "interactions": True},
+    "neural per arm": {"name": "neural_boltzmann", "per_arm": True, "network": "dot_product", **NEURAL},
+}
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_every_agent_learns_from_the_newsletter_and_its_graph_serves(
+    agent: str, letter: Letter, readers: Any, tmp_path: Path
+) -> None:
+    trained(letter, AGENTS[agent], tmp_path)
+    import tensorflow as tf
+
+    some = readers.take(slice(0, 300))
+    model = tf.saved_model.load(str(tmp_path / "model"))
+    found = {k: v.numpy() for k, v in model.signatures["serving_default"](examples=tf.constant(examples_of(some))).items()}
+    p, rows = found["probabilities"], np.arange(300)
+    assert np.isfinite(found["scores"]).all()
+    assert p.sum(1) == pytest.approx(np.ones(300), abs=1e-5)
+    assert not p[~some.eligible].any()
+    assert found["propensity"] == pytest.approx(p[rows, found["action"]])
+    assert some.eligible[rows, found["action"]].all()
+    if agent in ("random", "logging", "fixed"):
+        assert len(np.unique(p[some.eligible.all(1)].round(6), axis=0)) == 1, "a baseline knows no context"
+    else:
+        assert len(np.unique(p.argmax(1))) > 2
+    if agent == "fixed":
+        assert (found["ranked_actions"][:, 0] == world.ACTIONS.index("editors_choice")).mean() > 0.9
+
+
+def trained(letter: Letter, agent: dict[str, Any], folder: Path, *, base_model: str | None = None) -> dict[str, Any]:
+    """Train on the shared run's transformed log as the Trainer does; return training.json."""
+    from types import SimpleNamespace
+
+    import tfx  # noqa: F401 - before whatever imports TensorFlow Data Validation
+
+    from waze_data_tfx.config.schema import Config
+    from waze_data_tfx.training.bandits import run_fn
+
+    artifacts = json.loads(waze_tfx("show", letter.first()["id"], "--config", letter.config, "--json").stdout)["artifacts"]
+    [graph], [examples] = (artifacts["Transform"][name] for name in ("transform_graph", "transformed_examples"))
+    values = json.loads((letter.root / "runs" / letter.first()["id"] / "config.json").read_text())
+    values["bandit"]["agent"] = agent
+    if agent.get("per_arm"):
+        arms = "".join(f"{name},{i % 3},{i % 2}\n" for i, name in enumerate(world.ACTIONS))
+        (folder / "arms.csv").write_text(f"action,kind,is_new\n{arms}")
+        values["bandit"]["arm_features"] = str(folder / "arms.csv")
+    config = Config.model_validate(values)
+    assert config.bandit is not None
+    args = SimpleNamespace(
+        train_files=[f"{examples}/Split-train/*"],
+        eval_files=[f"{examples}/Split-eval/*"],
+        transform_output=graph,
+        transform_graph_path=graph,
+        custom_config={"config": config.model_dump_json(by_alias=True)},
+        hyperparameters={"values": config.bandit.hyperparameters(config.training.seed)},
+        base_model=base_model,
+        serving_model_dir=str(folder / "model"),
+        model_run_dir=str(folder / "run"),
+    )
+    run_fn(args)
+    record: dict[str, Any] = json.loads((folder / "run" / "training.json").read_text())
+    return record
