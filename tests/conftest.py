@@ -10,8 +10,12 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from letter_for_test import Letter
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts tests in the background; children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -128,6 +132,17 @@ def pushed(tmp_path_factory: pytest.TempPathFactory, small_rows: list[list[str]]
     done = project.run()
     assert done.returncode == 0, done.stdout + done.stderr
     return project
+
+
+@pytest.fixture(scope="session")
+def letter(tmp_path_factory: pytest.TempPathFactory) -> "Letter":
+    """Return a fork of the newsletter whose first run has pushed a policy; tests read that run, and some run it again."""
+    from letter_for_test import fork
+
+    forked = fork(tmp_path_factory.mktemp("letters") / "my_letter")
+    done = forked.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return forked
 
 
 @pytest.fixture

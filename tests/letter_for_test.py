@@ -63,13 +63,13 @@ def fresh_contexts(n: int, *, seed: int = 99) -> readers.Contexts:
     return readers.draw_contexts(rng, readers.draw_readers(rng, n), user=np.arange(n), day=day)
 
 
-def examples_of(contexts: readers.Contexts) -> list[bytes]:
+def examples_of(contexts: readers.Contexts, *, leave_out: tuple[str, ...] = ()) -> list[bytes]:
     """Return serialized tf.Examples of the contexts, with what the template's query adds that is known beforehand."""
     from waze_data_tfx.data.encode import encode
 
     log = newsletter.decide(contexts, newsletter.uniform, rng=np.random.default_rng(0), policy_id="none", weeks=1)
     table = tables.decisions_table(log).drop_columns(["decided_at", "action", "propensity", "policy_id", "decision_id"])
-    columns = {name: _as_declared(table[name]) for name in table.column_names}
+    columns = {name: _as_declared(table[name]) for name in table.column_names if name not in leave_out}
     columns["weekday"] = pa.array((np.floor(contexts.day).astype(np.int64) + 1) % 7 + 1)  # day 0 is a Monday, and 1 is Sunday
     [batch] = pa.table(columns).combine_chunks().to_batches()
     return encode(batch, batch.schema.names)

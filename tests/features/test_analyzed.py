@@ -17,6 +17,7 @@ import apache_beam as beam  # isort: skip
 from waze_data_tfx import features
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import UserCodeError
+from waze_data_tfx.features import text
 from waze_data_tfx.features.inputs import ModelInput
 
 N = None
@@ -127,6 +128,15 @@ def by_word(graph, matrix, name):
 def test_bag_of_words_counts_a_word_once_per_text(graph, rows):
     # good, trip and bad are in two texts each, driver in one; of equals TFT takes the last in the alphabet.
     assert by_word(graph, rows["bag"], "bag") == {"trip": [1, 1, 0, 0, 0, 0], "good": [1, 0, 1, 0, 0, 0]}
+
+
+def test_each_ngram_of_a_text_once_as_tft_has_them():
+    words = tf.ragged.constant([["a", "b", "a"], [], ["b", "b", "b a"], ["a"]]).to_sparse()
+    once = text._distinct_ngrams(words, (1, 2), " ").to_list()
+    assert once == [[b"a", b"a b", b"b", b"b a"], [], [b"b", b"b b", b"b b a", b"b a"], [b"a"]]
+    tfts = tf.RaggedTensor.from_sparse(tft.bag_of_words(words, (1, 2), " ")).to_list()
+    assert [sorted(row) for row in once] == [sorted(row) for row in tfts]
+    assert text._distinct_ngrams(tf.ragged.constant([[], []], dtype=tf.string).to_sparse(), (1, 1), " ").to_list() == [[], []]
 
 
 def test_ngrams_are_of_neighbours(graph, rows):

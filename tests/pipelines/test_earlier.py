@@ -8,7 +8,7 @@ from store_for_test import Writer, config_in
 
 from waze_data_tfx import versions
 from waze_data_tfx.history.metadata import Artifact
-from waze_data_tfx.pipelines.earlier import earlier_statistics, rows_in
+from waze_data_tfx.pipelines.earlier import accepted_model, earlier_statistics, rows_in
 
 
 class World:
@@ -28,6 +28,22 @@ class World:
         if pushed:
             version = versions.publish(self.serving, lambda folder: None, expected=versions.ANY)
             write(run, "Pusher", outputs={"pushed_model": ("PushedModel", {"pushed_version": version})})
+
+    def judged(self, run: str, data: str, *, blessed: bool, state: str = "complete") -> None:
+        """A run of a bandit: it trained on rows, and its Evaluator said what it says."""
+        write = self.writer.execution
+        write(run, "ExampleGen", parts=parts(data), outputs={"examples": ("Examples", {})})
+        write(run, "Trainer", outputs={"model": ("Model", {})})
+        blessing = {"blessed": int(blessed), "current_model_id": self.model(run).id}
+        write(run, "Evaluator", state=state, outputs={"blessing": ("ModelBlessing", blessing)})
+
+    def model(self, run: str) -> Artifact:
+        [made] = self.writer.history().of_run(run)["Trainer"].outputs["model"]
+        return made
+
+    def accepted(self, data: str) -> str:
+        found = accepted_model(self.writer.history(), rows=rows_in(parts(data)))
+        return Path(found.uri).name if found else "none"
 
     def statistics(self, run: str) -> Artifact:
         [made] = self.writer.history().of_run(run)["StatisticsGen"].outputs["statistics"]
@@ -96,3 +112,26 @@ def test_statistics_that_are_gone_are_passed_over(world: World) -> None:
     world.run("r2", "b")
     shutil.rmtree(world.statistics("r2").uri)
     assert world.found("c") == "r1"
+
+
+def test_a_policy_begins_from_the_last_accepted_one_and_not_the_latest(world: World) -> None:
+    assert world.accepted("a") == "none"
+    world.judged("r1", "a", blessed=True)
+    assert world.accepted("a") == "none", "the same rows again begin from where they began"
+    assert world.accepted("b") == "r1"
+    world.judged("r2", "b", blessed=False)
+    assert world.accepted("c") == "r1", "a refused one in between is skipped"
+    world.judged("r3", "c", blessed=True, state="failed")
+    assert world.accepted("d") == "r1", "so is one whose evaluation failed"
+    world.judged("r4", "d", blessed=True)
+    assert world.accepted("e") == "r4"
+    assert world.accepted("d") == "r1"
+
+
+def test_an_accepted_policy_that_is_gone_is_passed_over(world: World) -> None:
+    import shutil
+
+    world.judged("r1", "a", blessed=True)
+    world.judged("r2", "b", blessed=True)
+    shutil.rmtree(world.model("r2").uri)
+    assert world.accepted("c") == "r1"
