@@ -20,6 +20,8 @@ from tensorflow_transform.beam import common
 from tensorflow_transform.beam import impl as beam_impl
 from tensorflow_transform.saved import saved_transform_io_v2
 
+from .partial_functions import as_pruned, partial_function
+
 Function = Callable[[dict[str, Any]], dict[str, Any]]
 _living: dict[int, "_Traces"] = {}
 
@@ -33,6 +35,7 @@ def few(preprocessing_fn: Function) -> Iterator[Function]:
         (beam_impl, "_create_v2_saved_model", traces.saved_model),
         (beam_impl._RunMetaGraphDoFn, "_GraphStateV2", traces.graph_state),
         (saved_transform_io_v2, "write_v2_saved_model", traces.write),
+        (saved_transform_io_v2, "optimize_concrete_function", traces.optimized),
         (schema_inference, "get_traced_metadata_fn", traces.metadata_fn),
     ]
     originals = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
@@ -54,6 +57,7 @@ class _Traces:
         self._preprocessing_fn = preprocessing_fn
         self._create, self._load = beam_impl._create_v2_saved_model, beam_impl._RunMetaGraphDoFn._GraphStateV2
         self._write, self._metadata_fn = saved_transform_io_v2.write_v2_saved_model, schema_inference.get_traced_metadata_fn
+        self._optimize = saved_transform_io_v2.optimize_concrete_function
         self._outputs: dict[tf.Graph, dict[str, Any]] = {}
         self._callables: dict[str, tuple[Callable[[Any], dict[str, Any]], set[str]]] = {}
         self._created: list[Any] = []
@@ -112,6 +116,12 @@ class _Traces:
         self._created.append(module)
         return self._write(module, *arguments)
 
+    def optimized(self, function: Any, strip_control_dependencies: bool) -> Any:
+        """Stand in for saved_transform_io_v2.optimize_concrete_function: the same operations, not made again."""
+        if strip_control_dependencies:  # of a function that is not written
+            return self._optimize(function, strip_control_dependencies)
+        return as_pruned(function)
+
     def metadata_fn(
         self,
         preprocessing_fn: Function,
@@ -153,8 +163,13 @@ def _fetching(concrete: Any, output_names: Mapping[str, str]) -> Callable[[Any],
     graph = concrete.graph
     with graph.as_default(), graph.control_dependencies(graph.control_outputs):
         fetches = {key: tf.identity(graph.get_tensor_by_name(name)) for key, name in output_names.items()}
-    pruned = _wrapped(graph).prune(concrete.inputs, fetches)
-    return lambda inputs: pruned(*tf.nest.flatten(inputs, expand_composites=True))
+    part = partial_function(graph, list(fetches.values()))
+
+    def fetched(inputs: Any) -> dict[str, Any]:
+        tensors = part._call_flat(tf.nest.flatten(inputs, expand_composites=True), part.captured_inputs)
+        return dict(zip(fetches, tensors, strict=True))
+
+    return fetched
 
 
 def _annotations(graph: tf.Graph, outputs: Mapping[str, Any], evaluate: bool) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """The macros against Python on many values: hashes, and dates over the borders of months, years and leap years."""
 
 import random
+import re
 from datetime import date, timedelta
 
 import duckdb
 import pytest
 
 from waze_data_tfx.data import sql
+from waze_data_tfx.data.sql import functions
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +17,26 @@ def engine():
     sql.prepare(connection)
     sql.prepare(connection)  # again is no harm
     return connection
+
+
+def test_a_connection_gets_what_its_query_calls_and_what_that_calls():
+    """BQ_TRUNC calls bq_float, and that bq_error; nothing here hashes."""
+    with duckdb.connect() as connection:
+        sql.prepare(connection, "SELECT BQ_TRUNC(x) FROM t")
+        assert connection.execute("SELECT bq_trunc(-2.5::DOUBLE)").fetchone() == (-2.0,)
+        with pytest.raises(duckdb.Error, match="NUMERIC here is not supported locally"):
+            connection.execute("SELECT bq_trunc(2.5::DECIMAL(9, 2))").fetchall()
+        ours = "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_name LIKE 'bq%'"
+        made = connection.execute(ours).fetchall()
+    assert sorted(name for (name,) in made) == ["bq_error", "bq_float", "bq_trunc"]
+
+
+def test_every_macro_calls_only_earlier_ones():
+    known = {name for name, *_ in functions.FUNCTIONS}
+    for macro in functions.MACROS:
+        name, _, body = macro.partition("(")
+        assert set(re.findall(r"(bq_\w+)\(", body)) <= known, name
+        known.add(name)
 
 
 def test_fingerprints_are_tensorflows_at_every_length(engine):

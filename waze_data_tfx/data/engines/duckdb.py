@@ -122,7 +122,7 @@ class DuckDB:
         translated = self._translated
         self._known.clear()
         with duckdb.connect(config={"temp_directory": folder} if folder else {}) as database:
-            prepare(database)
+            prepare(database, translated.sql)
             with self._explained():
                 for i, name in enumerate(translated.tables):
                     rows = self._view(database, name, i)

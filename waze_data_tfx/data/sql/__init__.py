@@ -56,8 +56,8 @@ def references(text: str, *, file: Path) -> Translated:
     return translation.references(text, file=file)
 
 
-def prepare(connection: Any) -> None:
-    """Give a DuckDB connection BigQuery's time zone (UTC) and the functions that translated queries call."""
+def prepare(connection: Any, sql: str | None = None) -> None:
+    """Give a DuckDB connection BigQuery's time zone (UTC) and the functions that translated queries call, or this one does."""
     from waze_data_tfx.data.sql import functions
 
-    functions.register(connection)
+    functions.register(connection, sql)

@@ -5,6 +5,7 @@ type costs nothing per row; what a type has no right answer for is an error, nev
 BigQuery's reference: "Mathematical functions", "String functions", "Date functions", "Timestamp functions", "Conversion rules".
 """
 
+import re
 from typing import Any
 
 _SPACES = r"""concat(' ', chr(9), chr(10), chr(11), chr(12), chr(13), chr(133), chr(160), chr(5760), chr(8192), chr(8193),
@@ -256,26 +257,45 @@ MACROS: tuple[str, ...] = (
 """`name(parameters) AS body`, in an order in which each calls only earlier ones."""
 
 
-def register(connection: Any) -> None:
+def register(connection: Any, sql: str | None = None) -> None:
     """Set what BigQuery always has, UTC and an error for n // 0; create the macros and FARM_FINGERPRINT for the connection.
 
     No function may be volatile: DuckDB takes none in PARTITION BY and ORDER BY of a window.
+
+    Args:
+        connection: DuckDB's; functions that it has already are no harm.
+        sql: what will be run, so that only what it calls is created, which otherwise takes a tenth of a second; None: all.
     """
     connection.execute(
         "SET TimeZone = 'UTC'; SET error_on_division_by_zero = true; SET ieee_floating_point_ops = true;"
         "SET default_null_order = 'nulls_last'"
     ).fetchall()
-    for name, function, kind, result in (
-        ("bq_error", failed, "VARCHAR", '"NULL"'),
-        ("bq_farm_fingerprint_text", fingerprints, "VARCHAR", "BIGINT"),
-        ("bq_farm_fingerprint_bytes", fingerprints_of_bytes, "BLOB", "BIGINT"),
-    ):
-        registered = connection.execute("SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [name]).fetchall()[0][
-            0
-        ]
-        if not registered:
-            connection.create_function(name, function, [kind], result, type="arrow")
-    connection.execute(";".join(f"CREATE OR REPLACE TEMP MACRO {macro}" for macro in MACROS)).fetchall()
+    called = None if sql is None else _called(sql)
+    for name, function, kind, result in FUNCTIONS:
+        if called is None or name in called:
+            known = "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?"
+            if not connection.execute(known, [name]).fetchall()[0][0]:
+                connection.create_function(name, function, [kind], result, type="arrow")
+    needed = [macro for macro in MACROS if called is None or _name(macro) in called]
+    if needed:
+        connection.execute(";".join(f"CREATE OR REPLACE TEMP MACRO {macro}" for macro in needed)).fetchall()
+
+
+def _called(sql: str) -> set[str]:
+    """Return the names that look like functions of ours in the text, and those that they call."""
+    called = _names(sql)
+    for macro in reversed(MACROS):  # each calls only earlier ones
+        if _name(macro) in called:
+            called |= _names(macro)
+    return called
+
+
+def _name(macro: str) -> str:
+    return macro.partition("(")[0]
+
+
+def _names(text: str) -> set[str]:
+    return set(re.findall(r"bq_\w+", text.lower()))
 
 
 def failed(messages: Any) -> Any:
@@ -306,3 +326,11 @@ def fingerprints_of_bytes(values: Any) -> Any:
 
     hashes = tf.raw_ops.Fingerprint(data=values.to_pylist(), method="farmhash64").numpy()
     return pa.array(hashes.view("<i8").reshape(-1))
+
+
+FUNCTIONS = (
+    ("bq_error", failed, "VARCHAR", '"NULL"'),
+    ("bq_farm_fingerprint_text", fingerprints, "VARCHAR", "BIGINT"),
+    ("bq_farm_fingerprint_bytes", fingerprints_of_bytes, "BLOB", "BIGINT"),
+)
+"""Name, function of Arrow arrays, type of its argument and of its result."""
