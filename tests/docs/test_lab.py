@@ -22,7 +22,9 @@ def test_the_config_is_a_good_one(tmp_path: Path) -> None:
 
 def test_the_table_names_every_environment_and_its_settings() -> None:
     rows = re.findall(r"^\| `(\w+)` \| .* \| (`.*`) \|$", PAGE, re.MULTILINE)
-    assert {name: set(re.findall(r"`(\w+)`", settings)) for name, settings in rows} == {k: set(v) for k, v in ENVIRONMENTS.items()}
+    assert {name: set(re.findall(r"`(\w+)`", settings)) for name, settings in rows} == {
+        k: set(v) for k, v in ENVIRONMENTS.items()
+    }
 
 
 def test_the_environment_of_one_s_own_runs_and_is_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
