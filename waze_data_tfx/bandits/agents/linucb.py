@@ -31,7 +31,9 @@ class LinUCBPolicy(Policy):
         """Return the means as scores, and 1 for the action with the highest upper bound."""
         x = scoring.with_constant(context, self.theta.shape[1])
         mean = scoring.mean(x, self.theta)
-        return Choice(mean, greedy(mean + self.alpha * scoring.deviation(x, self.root), eligible))
+        # By columns, as `deviation` and `greedy` have them inside: their transpositions cancel out in the graph.
+        bound = tf.transpose(mean) + tf.transpose(scoring.deviation(x, self.alpha * self.root))
+        return Choice(mean, greedy(tf.transpose(bound), eligible))
 
 
 class LinUCB(Agent):

@@ -73,8 +73,9 @@ def of_each_arm(shared: Solution, grid: tf.Tensor, arm_terms: tf.Tensor) -> Solu
     one = tf.cast(nothing, covariance.dtype)
     scale = tf.math.rsqrt(diagonal + one) - one
     unit = covariance * scale[:, :, None] * scale[:, None, :] + tf.linalg.diag(one)
-    factor = tf.linalg.cholesky(unit)
-    return Solution(theta, tf.linalg.matrix_transpose(factor) * tf.sqrt(diagonal)[:, None, :], shared.pivot)
+    factor = tf.linalg.cholesky(tf.reverse(unit, [1, 2]))  # from the last to the first, so that its transpose is lower triangular
+    root = tf.reverse(tf.linalg.matrix_transpose(factor), [1, 2])
+    return Solution(theta, root * tf.sqrt(diagonal)[:, None, :], shared.pivot)
 
 
 def residual_variance(moments: tf.Tensor, weight: tf.Tensor, theta: tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 N_BUCKETS = 2**23
@@ -16,6 +17,8 @@ _NETWORK_UP_TO = 32
 _SIGN_OFF = 0x7FFFFFFF
 _INFINITY = 0x7F800000
 """float32's infinity, its bits read as an integer."""
+_BASE = 1.5 * 2**52
+"""Around it float64 counts in ones."""
 
 
 def uniform_draw(texts: Any, seed_text: str) -> tf.Tensor:
@@ -36,7 +39,7 @@ def drawn(probabilities: Any, draw: Any) -> tf.Tensor:
     for i in range(1, len(sums)):
         sums[i] = sums[i] + sums[i - 1]  # plain additions: tf.cumsum's rounding is not said, and it takes twice as long
     passed = tf.stack(sums, axis=0) <= draw * sums[-1]
-    return tf.reduce_sum(tf.cast(passed, tf.int64), axis=0)
+    return tf.cast(tf.reduce_sum(tf.cast(passed, tf.float32), axis=0), tf.int64)
 
 
 def ranked(scores: Any) -> tf.Tensor:
@@ -49,21 +52,23 @@ def ranked(scores: Any) -> tf.Tensor:
     if n_actions > _NETWORK_UP_TO:  # the network's graph grows with n log(n)^2
         values, order = tf.math.top_k(tf.transpose(scores), n_actions)
         return tf.where(values > -float("inf"), tf.cast(order, tf.int64), tf.constant(-1, tf.int64))
-    keys = tf.cast(tf.stack(_sorted(tf.unstack(_keys(scores), axis=0)), axis=0), tf.int64)
+    keys = tf.bitcast(tf.stack(_sorted(tf.unstack(_keys(scores), axis=0)), axis=0), tf.int64)
     order = tf.bitwise.bitwise_and(keys, _NETWORK_UP_TO - 1)
-    unranked = tf.bitwise.right_shift(_INFINITY * _NETWORK_UP_TO - 1 - keys, tf.constant(63, tf.int64))  # -1 at -inf, else 0
+    last = int(np.float64(_BASE + _INFINITY * _NETWORK_UP_TO - 1).view(np.int64))
+    unranked = tf.bitwise.right_shift(last - keys, tf.constant(63, tf.int64))  # -1 at -inf, else 0
     return tf.transpose(tf.bitwise.bitwise_or(order, unranked))
 
 
 def _keys(scores: Any) -> tf.Tensor:
     """Return numbers in the order of (-score, action), exact in float64: one comparison then decides both.
 
-    A float32's bits, read as sign and magnitude, are an integer in the float's own order.
+    A float32's bits, read as sign and magnitude, are an integer in the float's own order. On top of _BASE it stands in the last
+    bits of the float64, where the action can be read again.
     """
     bits = tf.bitcast(scores, tf.int32)
     sign = tf.bitwise.right_shift(bits, 31)
     ordered = tf.bitwise.bitwise_xor(tf.bitwise.bitwise_and(bits, _SIGN_OFF), sign) - sign
-    number = tf.constant([[float(k)] for k in range(scores.shape[0])], tf.float64)
+    number = tf.constant([[_BASE + k] for k in range(scores.shape[0])], tf.float64)
     return tf.cast(ordered, tf.float64) * -_NETWORK_UP_TO + number
 
 
