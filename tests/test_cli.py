@@ -219,6 +219,7 @@ def test_plan_as_json_and_as_text(config: str, capsys: Capture, tmp_path: Path) 
         "root": f"{tmp_path}/output/eta",
         "metadata": f"{tmp_path}/output/eta/metadata.sqlite",
         "push": f"{tmp_path}/output/eta/serving",
+        "registry": f"{tmp_path}/output/eta/registry",
         "runner": "local",
     }
     assert call("plan", config) == 0

@@ -112,6 +112,7 @@ def plan(
         "root": loaded.config.root,
         "metadata": loaded.config.env.metadata.sqlite,
         "push": loaded.config.push.directory,
+        "registry": loaded.config.registry.directory,
         "runner": loaded.config.env.runner,
     }
     reads = _costs(loaded.config)
