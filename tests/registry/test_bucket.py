@@ -192,6 +192,17 @@ def test_a_writer_that_was_taken_for_dead_gives_up(fake: FakeStorage, tmp_path: 
     assert fake.objects("models")["eta/2/saved_model.pb"] == b"b"
 
 
+def test_what_others_keep_beside_it_is_left_alone(fake: FakeStorage, tmp_path: Path) -> None:
+    theirs = {"eta/2024/trips.csv": b"rows", "eta/notes.txt": b"text", "eta/.writing/x": b"", "eta2/1/y": b""}
+    for name, content in theirs.items():
+        fake.put("models", name, content)
+        fake.age("models", name, 100 * OLD)
+    assert register(model(tmp_path / "a", "a"), URI).generation == 2025, "2024 is a number that is taken"
+    register(model(tmp_path / "b", "b"), URI, keep=1)
+    assert [g.number for g in registry.generations(URI)] == [2026]
+    assert theirs.items() <= fake.objects("models").items()
+
+
 def test_a_copy_that_differs_is_no_generation(fake: FakeStorage, tmp_path: Path) -> None:
     fake.before(
         "objects.insert",

@@ -90,8 +90,8 @@ class Bucket:
                 self._give_up(number, claim)
             raise
         # the generation is whole: where it is not known whether CURRENT has moved, it stays
-        if self._objects.write(CURRENT, f"{number}\n".encode(), generation=seen.stamp) is None:
-            self._give_up(number, claim)
+        if self._objects.write(CURRENT, f"{number}\n".encode(), generation=seen.stamp) is None and self._withdraw(number):
+            self._objects.delete(claim)
             raise came_between(f"{self}/{CURRENT}", now=self.seen().number, expected=seen.number)
         self._objects.delete(claim)
         return number
@@ -114,19 +114,25 @@ class Bucket:
         return [n for n in self.numbers()[:-keep] if n != now and self._retire(n)]
 
     def _retire(self, number: int) -> bool:
-        """Delete a generation, its record first; put that back if the generation has become current meanwhile."""
-        name = f"{number}/{RECORD}"
+        """Delete a generation under a claim of its own; return whether that was done."""
         claim = self._objects.write(f"{WRITING}{number}", _token(), generation=0)
-        kept, marker = self._objects.read(name), next(iter(self._objects.list(name)), None)
-        if claim is None or kept is None or marker is None or not self._objects.delete(marker):
+        if claim is None:
             return False
-        is_current = self._pointed() == number
-        if is_current:
-            self._objects.write(name, kept[0], generation=0)
-        else:
-            self._delete(number)
+        done = self._withdraw(number)
         self._objects.delete(claim)
-        return not is_current
+        return done
+
+    def _withdraw(self, number: int) -> bool:
+        """Delete a claimed generation, its record first; put that back if the generation has become current meanwhile."""
+        name = f"{number}/{RECORD}"
+        kept, marker = self._objects.read(name), next(iter(self._objects.list(name)), None)
+        if kept is None or marker is None or not self._objects.delete(marker):
+            return False
+        if self._pointed() == number:
+            self._objects.write(name, kept[0], generation=0)
+            return False
+        self._delete(number)
+        return True
 
     def _pointed(self) -> int:
         """Return the number in CURRENT, whether or not it can be used; 0 for none."""
@@ -160,33 +166,31 @@ class Bucket:
         )
 
     def _give_up(self, number: int, claim: Object) -> None:
-        """Delete what this writer wrote; nothing, if its number is not its own any more."""
-        written = self._objects.list(f"{number}/")
-        if self._objects.delete(claim):
-            self._delete(number, written)
+        """Delete what this writer wrote and then its claim; nothing, if the number is not its own any more."""
+        own = self._objects.write(claim.name, _token(), generation=claim.generation)
+        if own is not None:
+            self._delete(number)
+            self._objects.delete(own)
 
     def _clear_leftovers(self, own: Object) -> None:
-        """Delete what killed writers left: files without a record and without a claim younger than a day.
+        """Delete what killed writers left: the files without a record of a number whose claim is a day old.
 
-        Objects are listed before claims and the record is asked for after both, so a writer that is at work, or ends meanwhile,
-        is seen.
+        The claim is taken over first, so its writer cannot go on; a folder that was never claimed is somebody else's.
         """
-        found = [o for o in self._objects.list() if not o.name.startswith(WRITING)]
-        claims = {_number(o.name.removeprefix(WRITING)): o for o in self._objects.list(WRITING)}
-        whole = set(_complete(found))
-        for number in sorted({_number(o.name) for o in found} | set(claims)):
-            claim = claims.get(number)
-            if number == 0 or (claim and (claim.name == own.name or own.updated - claim.updated < ABANDONED)):
+        for claim in self._objects.list(WRITING):
+            number = _number(claim.name.removeprefix(WRITING))
+            if number == 0 or claim.name == own.name or own.updated - claim.updated < ABANDONED:
                 continue
-            if claim and not self._objects.delete(claim):
+            mine = self._objects.write(claim.name, _token(), generation=claim.generation)
+            if mine is None:
                 continue
-            if number not in whole and self._objects.read(f"{number}/{RECORD}") is None:
-                self._delete(number, [o for o in found if o.name.startswith(f"{number}/")])
+            if self._objects.read(f"{number}/{RECORD}") is None:
+                self._delete(number)
+            self._objects.delete(mine)
 
-    def _delete(self, number: int, listed: list[Object] | None = None) -> None:
-        """Delete a generation's objects as they were listed, its record first."""
-        objects = self._objects.list(f"{number}/") if listed is None else listed
-        for found in sorted(objects, key=lambda o: o.name != f"{number}/{RECORD}"):
+    def _delete(self, number: int) -> None:
+        """Delete a claimed generation's objects, each as it was listed."""
+        for found in self._objects.list(f"{number}/"):
             self._objects.delete(found)
 
 
