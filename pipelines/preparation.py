@@ -141,7 +141,7 @@ def components(config: Config, *, data_fingerprint: str) -> Prepared:
 
 def copier_node(config: Config) -> Node:
     """Return the node that ends every graph that pushes: the pushed model's copy in the registry."""
-    library = (THIS, "components/copier", "registry", "versions.py")
+    library = (THIS, "components/copier", "registry", "versions.py", "google_login.py")
     return Node("Copier", ("Pusher",), settings={"registry": dump(config.registry)}, library=library, registers=True)
 
 
