@@ -283,9 +283,9 @@ AGENTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_every_agent_learns_from_the_newsletter_and_its_graph_serves(
-    agent: str, letter: Letter, readers: Any, tmp_path: Path
+    agent: str, first_run: dict[str, Any], readers: Any, tmp_path: Path
 ) -> None:
-    trained(letter, AGENTS[agent], tmp_path)
+    train(first_run, AGENTS[agent], tmp_path)
     import tensorflow as tf
 
     some = readers.take(slice(0, 300))
@@ -305,8 +305,17 @@ def test_every_agent_learns_from_the_newsletter_and_its_graph_serves(
         assert (found["ranked_actions"][:, 0] == world.ACTIONS.index("editors_choice")).mean() > 0.9
 
 
-def trained(letter: Letter, agent: dict[str, Any], folder: Path, *, base_model: str | None = None) -> dict[str, Any]:
-    """Train on the shared run's transformed log as the Trainer does; return training.json."""
+@pytest.fixture(scope="module")
+def first_run(letter: Letter) -> dict[str, Any]:
+    """Return the shared run's transformed log and its config."""
+    run = letter.first()["id"]
+    made = json.loads(waze_tfx("show", run, "--config", letter.config, "--json").stdout)["artifacts"]["Transform"]
+    config = (letter.root / "runs" / run / "config.json").read_text()
+    return {"graph": made["transform_graph"][0], "examples": made["transformed_examples"][0], "config": config}
+
+
+def train(run: dict[str, Any], agent: dict[str, Any], folder: Path) -> None:
+    """Train on the shared run's transformed log as the Trainer does."""
     from types import SimpleNamespace
 
     import tfx  # noqa: F401 - before whatever imports TensorFlow Data Validation
@@ -314,9 +323,7 @@ def trained(letter: Letter, agent: dict[str, Any], folder: Path, *, base_model: 
     from waze_data_tfx.config.schema import Config
     from waze_data_tfx.training.bandits import run_fn
 
-    artifacts = json.loads(waze_tfx("show", letter.first()["id"], "--config", letter.config, "--json").stdout)["artifacts"]
-    [graph], [examples] = (artifacts["Transform"][name] for name in ("transform_graph", "transformed_examples"))
-    values = json.loads((letter.root / "runs" / letter.first()["id"] / "config.json").read_text())
+    graph, examples, values = run["graph"], run["examples"], json.loads(run["config"])
     values["bandit"]["agent"] = agent
     if agent.get("per_arm"):
         arms = "".join(f"{name},{i % 3},{i % 2}\n" for i, name in enumerate(world.ACTIONS))
@@ -331,10 +338,8 @@ def trained(letter: Letter, agent: dict[str, Any], folder: Path, *, base_model: 
         transform_graph_path=graph,
         custom_config={"config": config.model_dump_json(by_alias=True)},
         hyperparameters={"values": config.bandit.hyperparameters(config.training.seed)},
-        base_model=base_model,
+        base_model=None,
         serving_model_dir=str(folder / "model"),
         model_run_dir=str(folder / "run"),
     )
     run_fn(args)
-    record: dict[str, Any] = json.loads((folder / "run" / "training.json").read_text())
-    return record

@@ -123,6 +123,9 @@ def _named_columns(config: Config) -> Iterator[tuple[Key, str]]:
     for i, slicing in enumerate(config.evaluation.slices):
         for name in slicing.columns:
             yield ("evaluation", "slices", i), name
+    for field, name in config.bandit.columns if config.bandit else ():
+        if name is not None:
+            yield ("bandit", "columns", field), name
 
 
 def _serving_problems(loaded: Loaded) -> list[str]:
