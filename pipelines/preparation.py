@@ -44,16 +44,11 @@ def nodes(config: Config) -> tuple[Node, ...]:
                 "columns": columns,
                 "label_empty": config.label_empty,
                 **shared,
-                **({"bandit": {**log_settings(config)["bandit"], "rewards": config.bandit.rewards}} if config.bandit else {}),
                 **({"rewards": config.bandit.rewards, **log_settings(config)} if config.bandit else {}),
             },
             library=(
                 THIS,
-                *(
-                    ("bandits/log_checks.py", "bandits/log_findings.py", "bandits/log_findings.py", "config/bandit.py")
-                    if config.bandit
-                    else ()
-                ),
+                *(("bandits/log_checks.py", "bandits/log_findings.py", "config/bandit.py") if config.bandit else ()),
                 "components/query_example_gen",
                 "data",
                 *monitoring.LOG,
