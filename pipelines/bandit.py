@@ -5,9 +5,12 @@ the two against each other). Neither reads or runs anything.
 """
 
 import json
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waze_data_tfx.config import view
+from waze_data_tfx.config.agent import Agent
 from waze_data_tfx.config.schema import Config
 from waze_data_tfx.pipelines import monitoring, preparation
 from waze_data_tfx.pipelines.graph import Node
@@ -46,6 +49,7 @@ def nodes(config: Config) -> tuple[Node, ...]:
             gates=gates,
             settings={**view.settings(config, view.COMMON), "bandit": bandit},
             library=(THIS, "training", "bandits", "features", "usercode.py", *CONFIG),
+            user_code=own_agents(config.bandit.agent),
             data=(config.bandit.arm_features,) if config.bandit.arm_features else (),
         ),
         Node("Resolver", ("Trainer",), settings={"baseline": config.evaluation.baseline}, resolves_baseline=True),
@@ -89,6 +93,19 @@ def nodes(config: Config) -> tuple[Node, ...]:
         ),
         preparation.copier_node(config),
     )
+
+
+def own_agents(agent: Agent) -> tuple[Path, ...]:
+    """Return the files of the user's own agents, also of those in a mixture; one that cannot be found is training's to refuse."""
+    found = []
+    if agent.is_own:
+        module = agent.name.replace(":", ".").rpartition(".")[0]
+        try:
+            spec = find_spec(module)
+        except (ModuleNotFoundError, ValueError):  # its package is missing, or the name is empty
+            spec = None
+        found += [Path(spec.origin)] if spec and spec.has_location and spec.origin else []
+    return (*found, *(file for part in agent.agents or () for file in own_agents(part)))
 
 
 def begins_from_accepted(config: Config) -> bool:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import grimp
@@ -80,6 +81,17 @@ def test_building_imports_no_cloud_no_orchestrator_and_no_agent(compiled: dict[s
 def test_a_setting_reaches_only_the_nodes_that_it_matters_to(set_: str, touched: set[str]) -> None:
     before, after = by_id(), by_id(set_)
     assert {id_ for id_, node in after.items() if node.settings != before[id_].settings} == touched
+
+
+def test_the_file_of_an_own_agent_is_in_the_key_of_its_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "agent_of_mine.py").write_text("class Mine: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    own = "{name: agent_of_mine:Mine, alpha: null, add_bias: null}"
+    mixed = f"{{name: mixture, agents: [{{name: random}}, {own}], alpha: null, add_bias: null}}"
+    for agent in (own, mixed):
+        assert by_id(f"bandit.agent={agent}")["Trainer"].user_code == (tmp_path / "agent_of_mine.py",)
+    assert by_id("bandit.agent={name: nowhere.at_all:Mine, alpha: null, add_bias: null}")["Trainer"].user_code == ()
+    assert by_id()["Trainer"].user_code == ()
 
 
 EXECUTED = {
