@@ -117,7 +117,7 @@ def identity_of(agent: Agent, described: Mapping[str, Any], config: Config) -> I
     bandit = config.bandit
     assert bandit is not None
     serving = bandit.serving
-    chooses = [bandit.actions, described, serving.floor, serving.fallback_action]
+    chooses = [bandit.actions, described, agent.seed, serving.floor, serving.fallback_action]
     digest = hashlib.blake2b(json.dumps(chooses, sort_keys=True, default=str).encode(), digest_size=6)
     for name, values in sorted(agent.state().items()):
         digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
