@@ -44,7 +44,6 @@ def nodes(config: Config) -> tuple[Node, ...]:
                 "columns": columns,
                 "label_empty": config.label_empty,
                 **shared,
-                **({"bandit": {**log_settings(config)["bandit"], "rewards": config.bandit.rewards}} if config.bandit else {}),
                 **({"rewards": config.bandit.rewards, **log_settings(config)} if config.bandit else {}),
             },
             library=(

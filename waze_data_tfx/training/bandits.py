@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from waze_data_tfx.bandits.export import Columns, export
 from waze_data_tfx.bandits.policies.identity import Identity, read_identity
 from waze_data_tfx.config.bandit import Bandit
 from waze_data_tfx.config.schema import Config
+from waze_data_tfx.errors import UserError
 from waze_data_tfx.features.inputs import model_inputs
 
 from . import contexts
@@ -62,8 +63,7 @@ def run_fn(fn_args: Any) -> None:
     name, seed, settings = chosen["agent"], chosen["seed"], chosen["settings"]
     if config.code.agent:
         usercode.offer(config.code.agent)
-    agent = make_agent(name, problem, settings, seed=seed)
-    begun = _warm_start(agent, fn_args.base_model)
+    agent, begun, refused = begin(lambda: make_agent(name, problem, settings, seed=seed), fn_args.base_model)
     fitted = agent.fit(train.batches)
     fit_s, started = time.monotonic() - started, time.monotonic()
     identity = identity_of(agent, {"name": name, **settings}, config)
@@ -75,6 +75,7 @@ def run_fn(fn_args: Any) -> None:
         "agent": name,
         "settings": settings,
         "warm_start": begun,
+        "warm_start_refused": refused,
         "fit": dict(fitted),
         "n_train_rows": train.split.n_rows,
         "n_eval_rows": evaluation.split.n_rows,
@@ -85,6 +86,25 @@ def run_fn(fn_args: Any) -> None:
     _write_record(fn_args.model_run_dir, record)
 
 
+def begin(make: Callable[[], Agent], base_model: str | None) -> tuple[Agent, str | None, str | None]:
+    """Return an agent that begins from the last accepted policy, where that lies, and why it does not begin from it.
+
+    A window's vocabulary or a new feature changes the width of the context, and another agent has another state: what was
+    learnt then does not fit, and the agent begins anew, which is said.
+    """
+    agent = make()
+    if not base_model:
+        return agent, None, None
+    folder = Path(base_model)
+    try:
+        agent.warm_start(load_state(folder / STATE_FILE), read_identity(folder).actions)
+    except (UserError, FileNotFoundError) as error:
+        why = error.message if isinstance(error, UserError) else f"{folder / STATE_FILE}: no such file"
+        print(f"Trainer: begins anew, not from {base_model}: {why}", flush=True)
+        return make(), None, why  # a mixture may have begun in part
+    return agent, base_model, None
+
+
 def problem_of(bandit: Bandit, context_dim: int) -> Problem:
     """Return the problem that the agent learns."""
     arms = read_arm_features(bandit.arm_features, bandit.actions) if bandit.arm_features else None
@@ -92,20 +112,26 @@ def problem_of(bandit: Bandit, context_dim: int) -> Problem:
 
 
 def identity_of(agent: Agent, described: Mapping[str, Any], config: Config) -> Identity:
-    """Return who the policy is: its id follows from what was learnt, so that the same training is the same policy."""
+    """Return who the policy is.
+
+    Its id follows from what was learnt and from what makes probabilities of it, so that the same training is the same policy and
+    equal sums under another alpha are another one.
+    """
     bandit = config.bandit
     assert bandit is not None
-    digest = hashlib.blake2b(digest_size=6)
+    serving = bandit.serving
+    chooses = [bandit.actions, described, agent.seed, serving.floor, serving.fallback_action]
+    digest = hashlib.blake2b(json.dumps(chooses, sort_keys=True, default=str).encode(), digest_size=6)
     for name, values in sorted(agent.state().items()):
         digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
     return Identity(
         actions=bandit.actions,
         policy_id=f"{config.name}-{digest.hexdigest()}",
         agent=described,
-        floor=bandit.serving.floor,
-        seed=bandit.serving.seed,
-        fallback=bandit.serving.fallback_action,
-        criteria_columns=bandit.serving.criteria_columns,
+        floor=serving.floor,
+        seed=serving.seed,
+        fallback=serving.fallback_action,
+        criteria_columns=serving.criteria_columns,
     )
 
 
@@ -152,15 +178,6 @@ def measured(agent: Agent, log: Log) -> dict[str, float]:
         "mse_of_mean": float(np.var(reward)),
         "mean_reward": float(reward.mean()),
     }
-
-
-def _warm_start(agent: Agent, base_model: str | None) -> str | None:
-    """Begin from the last accepted policy, if there is one; return where it lies."""
-    if not base_model:
-        return None
-    folder = Path(base_model)
-    agent.warm_start(load_state(folder / STATE_FILE), read_identity(folder).actions)
-    return base_model
 
 
 def _write_record(directory: str, record: dict[str, Any]) -> None:
