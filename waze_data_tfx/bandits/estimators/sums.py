@@ -107,7 +107,7 @@ class Sums:
         """Return the number of rows."""
         return round(float(self.totals[0]))
 
-    @property
+    @cached_property
     def n_groups(self) -> int:
         """Return the number of groups with a row."""
         return int((self.groups[:, 0] > 0).sum())

@@ -176,16 +176,17 @@ def _best_arms(plan: Plan, folds: Mapping[int, Sums], settings: Settings) -> tup
     values = [plan.value(arm(k), settings.estimator) for k in range(len(settings.actions))]
 
     def best(parts: list[Sums]) -> int:
-        return int(np.argmax([_or_worst(v, parts) for v in values]))
+        sums = reduce(lambda a, b: a + b, parts)
+        return int(np.argmax([_or_worst(v, sums) for v in values]))
 
     overall = best(list(folds.values()))
     others = {f: [s for g, s in folds.items() if g != f] for f in folds}
     return overall, {f: best(parts) if parts else overall for f, parts in others.items()}
 
 
-def _or_worst(quantity: Quantity, parts: list[Sums]) -> float:
+def _or_worst(quantity: Quantity, sums: Sums) -> float:
     try:
-        return quantity.value(reduce(lambda a, b: a + b, parts))
+        return quantity.value(sums)
     except DataError:  # an arm that is not in these rows cannot be told to be the best
         return -np.inf
 
