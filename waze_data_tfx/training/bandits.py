@@ -30,7 +30,6 @@ from waze_data_tfx.features.inputs import model_inputs
 
 from . import contexts
 from .arms import read_arm_features
-from .examples import read_split
 from .logged import Log, read_log
 
 HISTORY_FILE = "training.json"
@@ -54,7 +53,7 @@ def run_fn(fn_args: Any) -> None:
     encode, context_dim = contexts.encoder(inputs), contexts.width(inputs)
     spec = transformed.transformed_feature_spec()
     train, evaluation = (
-        read_log(read_split(name, files, spec, config), config, encode, context_dim)
+        read_log(name, files, spec, config, encode=encode, context_dim=context_dim)
         for name, files in (("train", fn_args.train_files), ("eval", fn_args.eval_files))
     )
     read_s, started = time.monotonic() - started, time.monotonic()

@@ -1,5 +1,9 @@
 """LinUCB and linear Thompson sampling: by hand, against TF-Agents' agents, on badly scaled features, with new arms, saved."""
 
+import os
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
 import math
 
 import numpy as np

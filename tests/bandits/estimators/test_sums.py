@@ -3,6 +3,7 @@ import pytest
 from rounds_for_test import OTHER, simulated_kinds
 
 from waze_data_tfx.bandits.estimators import terms
+from waze_data_tfx.bandits.estimators.intervals import variance
 from waze_data_tfx.bandits.estimators.plan import Grid, Plan
 from waze_data_tfx.bandits.estimators.sums import Sums, SumsCombiner, group_of
 from waze_data_tfx.errors import DataError, UserError
@@ -85,8 +86,21 @@ def test_merged_batches_in_any_order_are_the_whole(logged, sums):
 def test_sums_by_hand():
     a = Sums.of({"x": np.array([1.0, 2.0, 4.0]), "y": np.array([1.0, 0.0, -1.0])}, np.array([0, 2, 0]), n_groups=3)
     np.testing.assert_array_equal(a.groups, [[2, 5, 0], [0, 0, 0], [1, 2, 0]])
-    np.testing.assert_array_equal(a.products, [[3, 7, 0], [7, 21, -3], [0, -3, 2]])
+    np.testing.assert_array_equal(a.products[0], [[3, 7, 0], [7, 21, -3], [0, -3, 2]])
     assert (a.n_rows, a.n_groups, a.total("x"), a.squares("x"), a.range_of("y")) == (3, 2, 7.0, 21.0, (-1.0, 1.0))
+
+
+def test_products_of_a_plans_blocks_are_those_of_all_columns(logged, sums):
+    candidate, other, group = logged
+    plan = PLAN.blocks("dr")
+    few = Sums.of({name: columns(candidate, other)[name] for name in PLAN.names}, group, blocks=plan)
+    assert sum(p.size for p in few.products) < sums.products[0].size / 2
+    ips, dr = PLAN.value("candidate", "ips"), PLAN.value("candidate", "dr", parameter=10.0)
+    for quantity in (ips, dr, dr - PLAN.value("other", "dr"), dr - PLAN.logged(), PLAN.value("other", "snips", outcome="lost")):
+        assert variance(few, quantity.gradient(few)) == pytest.approx(variance(sums, quantity.gradient(sums)), rel=1e-9)
+    difference = ips - PLAN.value("other", "ips")
+    with pytest.raises(ValueError, match=r"not summed: \['rows', 'candidate.reward.weighted@3', 'other.reward.weighted@3'\]"):
+        variance(few, difference.gradient(few))
 
 
 def test_what_cannot_be_added_is_refused():

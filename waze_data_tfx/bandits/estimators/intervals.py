@@ -118,7 +118,8 @@ def bernstein(
 def variance(sums: Sums, gradient: np.ndarray) -> float:
     """Return the variance of an estimate by its gradient [T]: that of independent rows or, if larger, of groups of users."""
     n, n_groups = sums.n_rows, sums.n_groups
-    of_rows = float(gradient @ sums.products @ gradient) / (n * max(n - 1, 1))
+    places = np.flatnonzero(gradient)
+    of_rows = float(gradient[places] @ sums.products_of(places.tolist()) @ gradient[places]) / (n * max(n - 1, 1))
     of_groups = float(((sums.groups @ gradient) ** 2).sum()) / n**2 * n_groups / max(n_groups - 1, 1)
     return max(of_rows, of_groups, 0.0)
 

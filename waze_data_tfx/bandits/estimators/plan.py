@@ -71,6 +71,12 @@ class Plan:
                 names += [f"{policy}.{outcome}.{part}" for part in self._parts(outcome, grid)]
         return tuple(names)
 
+    def blocks(self, estimator: str) -> tuple[tuple[str, ...], ...]:
+        """Return the columns whose products are summed: for variances of values by any estimator, of differences by this one."""
+        own = [self._own(policy, outcome) for policy in self.policies for outcome in self.outcomes]
+        shared = (o for o in self.outcomes if o in self.modelled or estimator in WITHOUT_MODEL)
+        return (*own, *((outcome, *self._read(estimator, outcome)) for outcome in shared))
+
     def columns(self, policy: str, outcome: str, rounds: Rounds) -> dict[str, np.ndarray]:
         """Return the columns of one policy and outcome, each [n] float; join those of all with `|`.
 
@@ -159,6 +165,21 @@ class Plan:
 
     def _parts(self, outcome: str, grid: Grid) -> list[str]:
         return list(self._largest(outcome, grid, math.inf)) + (["direct"] if outcome in self.modelled else [])
+
+    def _own(self, policy: str, outcome: str) -> tuple[str, ...]:
+        grid = self.policies[policy]
+        weights = (f"{policy}.weight", *(f"{policy}.weight@{c:g}" for c in grid.clip))
+        return (outcome, *weights, *(f"{policy}.{outcome}.{part}" for part in self._parts(outcome, grid)))
+
+    def _read(self, estimator: str, outcome: str) -> list[str]:
+        """Return the columns that an estimator reads of every policy, at every hyperparameter."""
+        quantities = (
+            self.value(policy, estimator, outcome=outcome, parameter=parameter)
+            for policy, grid in self.policies.items()
+            for parameter in grid.of(estimator) or (None,)
+        )
+        names = (name for q in quantities for ratio in q.ratios for name in (ratio.numerator, ratio.denominator))
+        return [name for name in dict.fromkeys(names) if name != ROWS]
 
     def _grid(self, policy: str) -> Grid:
         if policy not in self.policies:

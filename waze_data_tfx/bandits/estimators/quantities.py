@@ -47,7 +47,7 @@ class Quantity:
         Raises:
             DataError: there are no rows, or a denominator is 0: the policy takes none of the logged actions.
         """
-        return float(self.values(sums, sums.products[:1])[0])
+        return float(self.values(sums, sums.totals[None])[0])
 
     def values(self, sums: Sums, totals: np.ndarray) -> np.ndarray:
         """Return the estimate for every row of totals, [m, T] -> [m]: totals of all rows, or of resamples."""
@@ -64,7 +64,7 @@ class Quantity:
     def gradient(self, sums: Sums) -> np.ndarray:
         """Return d value / d mean of every column, [T]; a row's influence on the value is gradient @ its columns, of mean 0."""
         self.value(sums)
-        means, gradient = sums.products[0] / sums.n_rows, np.zeros(len(sums.names))
+        means, gradient = sums.totals / sums.n_rows, np.zeros(len(sums.names))
         for coefficient, numerator, denominator in self.ratios:
             above, below = sums.index(numerator), sums.index(denominator)
             gradient[above] += coefficient / means[below]

@@ -47,8 +47,8 @@ class _Estimator:
         self._settings, self._ranks, self._arms = evidence.settings, evidence.ranks, arms
         best, chosen = _best_arms(plan, evidence.folds, self._settings)
         self._best = best
-        self._sums = _joined(evidence.folds, chosen)
         self._plan = Plan(plan.outcomes, {**plan.policies, BEST_ARM: plan.policies[arm(0)]}, plan.modelled)
+        self._sums = _joined(evidence.folds, chosen, self._plan, self._settings.estimator)
         self._bounds = dict.fromkeys(self._sums.names, (0.0, 0.0)) | dict(self._plan.bounds(self._sums))
         self._tuned = _tuned(self._sums, self._plan, self._settings)
         self._bootstrap = intervals.Bootstrap(self._sums, self._settings.n_bootstrap)
@@ -176,35 +176,38 @@ def _best_arms(plan: Plan, folds: Mapping[int, Sums], settings: Settings) -> tup
     values = [plan.value(arm(k), settings.estimator) for k in range(len(settings.actions))]
 
     def best(parts: list[Sums]) -> int:
-        return int(np.argmax([_or_worst(v, parts) for v in values]))
+        sums = reduce(lambda a, b: a + b, parts)
+        return int(np.argmax([_or_worst(v, sums) for v in values]))
 
     overall = best(list(folds.values()))
     others = {f: [s for g, s in folds.items() if g != f] for f in folds}
     return overall, {f: best(parts) if parts else overall for f, parts in others.items()}
 
 
-def _or_worst(quantity: Quantity, parts: list[Sums]) -> float:
+def _or_worst(quantity: Quantity, sums: Sums) -> float:
     try:
-        return quantity.value(reduce(lambda a, b: a + b, parts))
+        return quantity.value(sums)
     except DataError:  # an arm that is not in these rows cannot be told to be the best
         return -np.inf
 
 
-def _joined(folds: Mapping[int, Sums], chosen: Mapping[int, int]) -> Sums:
+def _joined(folds: Mapping[int, Sums], chosen: Mapping[int, int], plan: Plan, estimator: str) -> Sums:
     """Return the sums of all folds, and in them the columns of the best arm: in each fold those of the arm chosen for it."""
-    names = next(iter(folds.values())).names
-    parts = [name.removeprefix(arm(0)) for name in names if name.startswith(f"{arm(0)}.")]
+    before = next(iter(folds.values())).names
+    best = tuple(name.replace(arm(0), BEST_ARM, 1) for name in before if name.startswith(f"{arm(0)}."))
+    empty = Sums.empty((*before[1:], *best), n_groups=0, blocks=plan.blocks(estimator))
     found = []
     for fold, sums in sorted(folds.items()):
-        columns = [*range(len(names)), *(sums.index(f"{arm(chosen[fold])}{part}") for part in parts)]
-        found.append(
-            (sums.groups[:, columns], sums.products[np.ix_(columns, columns)], sums.lowest[columns], sums.highest[columns])
-        )
-    groups, products, lowest, highest = zip(*found, strict=True)
+        sources = [name.replace(f"{BEST_ARM}.", f"{arm(chosen[fold])}.", 1) for name in empty.names]
+        columns = np.array([sums.index(name) for name in sources])
+        products = [sums.products_of(columns[list(block)].tolist()) for block in empty.blocks]
+        found.append((sums.groups[:, columns], products, sums.lowest[columns], sums.highest[columns]))
+    groups, products_by_fold, lowest, highest = zip(*found, strict=True)
     return Sums(
-        (*names, *(f"{BEST_ARM}{part}" for part in parts)),
+        empty.names,
         np.concatenate(groups),
-        np.sum(products, axis=0),
+        empty.blocks,
+        tuple(np.sum(parts, axis=0) for parts in zip(*products_by_fold, strict=True)),
         np.min(lowest, axis=0),
         np.max(highest, axis=0),
     )

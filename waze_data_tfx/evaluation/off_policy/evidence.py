@@ -53,14 +53,17 @@ class Evidence:
         """
         n_folds, n_actions = self.settings.n_folds, len(self.settings.actions)
         self.plan = self.plan or _plan(self.settings, rows)
+        rows = rows.take(np.argsort(rows.group % n_folds, kind="stable"))
         columns = _columns(self.plan, rows)
-        names = (*self.plan.names, *share_names(self.plan, n_actions))
+        names, blocks = (*self.plan.names, *share_names(self.plan, n_actions)), self.plan.blocks(self.settings.estimator)
         self._add_arms(ArmCounts.of(_rounds(rows, rows.probabilities[CANDIDATE])))
-        folds = rows.group % n_folds
-        for fold in np.unique(folds).tolist():
-            mine = folds == fold
+        folds, starts = np.unique(rows.group % n_folds, return_index=True)
+        for fold, start, end in zip(folds.tolist(), starts, [*starts[1:], len(rows)], strict=True):
             sums = Sums.of(
-                {name: columns[name][mine] for name in names}, rows.group[mine] // n_folds, n_groups=-(-N_GROUPS // n_folds)
+                {name: columns[name][start:end] for name in names},
+                rows.group[start:end] // n_folds,
+                n_groups=-(-N_GROUPS // n_folds),
+                blocks=blocks,
             )
             self._add_sums(fold, sums)
         for model, scores in rows.scores.items():

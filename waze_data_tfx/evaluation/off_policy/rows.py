@@ -43,6 +43,16 @@ class Rows:
     def __len__(self) -> int:
         return len(self.action)
 
+    def take(self, places: np.ndarray) -> "Rows":
+        """Return the rows at these places."""
+
+        def taken(values: Any) -> Any:
+            if isinstance(values, Mapping):
+                return {name: v[places] for name, v in values.items()}
+            return None if values is None else values[places]
+
+        return Rows(**{f.name: taken(getattr(self, f.name)) for f in fields(self)})
+
     @classmethod
     def of(cls, columns: Mapping[str, np.ndarray], models: Mapping[str, Mapping[str, Any]], *, n_actions: int) -> "Rows":
         """Return the rows of columns and of the models' outputs, both of one row or of many.
