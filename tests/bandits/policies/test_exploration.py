@@ -58,10 +58,26 @@ def test_thompson_counts_the_draws_that_an_action_wins():
 def test_thompson_of_two_arms_is_phi_of_their_distance():
     # P(N(0.3, 0.5^2) > N(0, 1.2^2)) = Phi(0.3 / 1.3) = Phi(0.230769) = 0.591253
     draws = tf.constant(np.random.default_rng(0).standard_normal((40000, 2)), tf.float32)
-    found = explore.thompson(scores([0.3, 0]), scores([0.5, 1.2]), mask("11"), draws)
+    found = tf.function(explore.thompson, autograph=False)(scores([0.3, 0]), scores([0.5, 1.2]), mask("11"), draws)
     exact = 0.5 * (1 + math.erf(0.3 / 1.3 / 2**0.5))
     assert found.numpy()[0, 0] == pytest.approx(exact, abs=4 * 0.5 / 200)  # four standard errors
     assert exact == pytest.approx(0.591253, abs=1e-5)
+
+
+def test_thompson_counts_what_argmax_over_all_samples_counts():
+    random = np.random.default_rng(0)
+    mean, deviation = random.standard_normal((2, 60, 4)).astype(np.float32)
+    deviation, draws = np.abs(deviation), random.standard_normal((30, 4)).astype(np.float32)
+    mean[::3], deviation[::3] = 0, 0  # every draw is a tie: the first eligible one
+    mean[1::5, 3], deviation[1::5, 3] = mean[1::5, 1] + 1, 0  # above the other's mean, without doubt
+    mean[7, 1], deviation[13, 2], deviation[16, 0] = NAN, INF, 3e38  # the last one's samples overflow
+    eligible = random.random((60, 4)) < 0.8
+    samples = np.float32(mean[:, None, :] + deviation[:, None, :] * draws)
+    here = eligible & np.isfinite(samples).all(axis=1)
+    best = np.where(here[:, None, :], samples, -INF).argmax(axis=2)
+    expected = np.where(here, (best[:, :, None] == np.arange(4)).sum(axis=1) / np.float32(30), 0)
+    found = explore.thompson(scores(*mean), scores(*deviation), tf.constant(eligible), tf.constant(draws))
+    np.testing.assert_array_equal(found.numpy(), np.float32(expected))
 
 
 def test_samples_with_equal_values_go_to_the_first():
