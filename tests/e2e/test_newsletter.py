@@ -35,6 +35,8 @@ NODES = [
     "Pusher",
     "Copier",
 ]
+NOT_LINEAR = ("--set", "bandit.agent.alpha=null", "--set", "bandit.agent.add_bias=null")
+"""Takes the shipped agent's settings away: what is set is merged with what the file has."""
 CONTRARY = '''
 """An agent that learns what is best and then takes what is worst."""
 
@@ -165,8 +167,9 @@ def test_the_registry_lists_and_refuses(letter: Letter) -> None:
 
 def test_a_planted_bad_policy_of_the_users_own_is_refused(letter: Letter, tmp_path: Path) -> None:
     (tmp_path / "contrary.py").write_text(CONTRARY)
-    agent = "bandit.agent={name: 'contrary:Contrary', params: {share: 0.1}}"
-    done = letter.run("--set", agent, PYTHONPATH=str(tmp_path))
+    python_path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    agent = (*NOT_LINEAR, "--set", "bandit.agent={name: 'contrary:Contrary', params: {share: 0.1}}")
+    done = letter.run(*agent, PYTHONPATH=python_path)
     assert done.returncode == 3, done.stdout + done.stderr
     verdict = verdict_of(letter)
     assert verdict["status"] == "refused"
@@ -174,10 +177,10 @@ def test_a_planted_bad_policy_of_the_users_own_is_refused(letter: Letter, tmp_pa
     assert letter.states()["Transform"] == "cached"
     assert letter.states()["Pusher"] == "not run"
     assert (letter.root / "serving" / "CURRENT").read_text().strip() == "1"
-    again = waze_tfx("plan", letter.config, "--set", agent, "--json", PYTHONPATH=str(tmp_path))
+    again = waze_tfx("plan", letter.config, *agent, "--json", PYTHONPATH=python_path)
     assert {n["id"]: n["decision"] for n in json.loads(again.stdout)["nodes"]}["Trainer"] == "cached"
     (tmp_path / "contrary.py").write_text(CONTRARY + "\n\nN = 1\n")
-    edited = json.loads(waze_tfx("plan", letter.config, "--set", agent, "--json", PYTHONPATH=str(tmp_path)).stdout)["nodes"]
+    edited = json.loads(waze_tfx("plan", letter.config, *agent, "--json", PYTHONPATH=python_path).stdout)["nodes"]
     trainer = next(n for n in edited if n["id"] == "Trainer")
     assert (trainer["decision"], trainer["reason"]) == ("run", "code contrary.py changed")
 
@@ -232,7 +235,7 @@ def test_propensities_of_another_kind_stop_the_run(letter: Letter, tmp_path: Pat
 def test_the_next_cycle_begins_from_the_accepted_policy_and_has_a_new_arm(tmp_path: Path) -> None:
     copied = fork(tmp_path / "next_letter")
     agent = "bandit.agent={name: neural_epsilon_greedy, epochs: 3, new_action_prior: 0.1}"
-    common = ("--set", agent, "--set", "bandit.off_policy.compare=[logging]")
+    common = (*NOT_LINEAR, "--set", agent, "--set", "bandit.off_policy.compare=[logging]")
     done = copied.run("--run-date", "2025-02-03", *common)
     assert done.returncode == 0, done.stdout + done.stderr
     first, began = artifacts(copied), training_record(copied)
