@@ -65,4 +65,4 @@ def _settings(config: Config) -> logic.Settings:
         )
     serving, asked = bandit.serving, bandit.off_policy
     enough = Enough(asked.min_effective_sample_size, asked.min_support)
-    return logic.Settings(serving.policy, serving.eval_share, serving.criteria_columns, enough)
+    return logic.Settings(serving.policy, serving.eval_share, serving.criteria_columns, enough, asked.unsubscribe_margin)

@@ -5,11 +5,12 @@ share into the pushed graph, the report shows its reason.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from waze_data_tfx.errors import UserError
-from waze_data_tfx.evaluation.off_policy.criteria import EVAL, SERVING, Enough, interval_of, slices_of, too_thin
+from waze_data_tfx.evaluation.off_policy.criteria import EVAL, LOGGING, SERVING, Enough, interval_of, slices_of, too_thin
 from waze_data_tfx.evaluation.off_policy.results import OffPolicy
 
 NO_MINIMUM = Enough(0.0)
@@ -27,12 +28,14 @@ class Settings:
         eval_share: share of the traffic, 0 to 1, that the eval policy gets beside the serving policy.
         columns: of the decision criteria; their slices must have enough rows, too, before exploration ends.
         enough: below it a slice still has to be explored.
+        unsubscribe_margin: how far above the log's the upper bound of the eval policy's rate of unsubscribes may be for `auto`.
     """
 
     policy: Literal["auto", "serving", "eval"]
     eval_share: float = 0.0
     columns: tuple[str, ...] = ()
     enough: Enough = NO_MINIMUM
+    unsubscribe_margin: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,8 @@ def resolve(settings: Settings, *, status: str, values: OffPolicy | None) -> Res
     """Choose.
 
     A candidate that is not blessed changes nothing: the production's graph, with its serving policy, stays. Otherwise the
-    config's choice holds; `auto` takes the eval policy if its lower bound beats the serving policy's and no slice still needs
-    exploration.
+    config's choice holds; `auto` takes the eval policy if its lower bound beats the serving policy's, no slice still needs
+    exploration, and it keeps the gate's guard-rail: the gate judged the serving policy alone.
 
     Args:
         settings: of the config.
@@ -92,6 +95,8 @@ def resolve(settings: Settings, *, status: str, values: OffPolicy | None) -> Res
         )
     if why := _still_to_explore(settings, values):
         return serving(why)
+    if why := _loses_users(settings, values):
+        return serving(why)
     if difference is None:
         return serving("the eval policy could not be compared with the serving policy")
     shown = f"the eval policy minus the serving policy is {difference[0]:+.4g} [{difference[1]:+.4g}, {difference[2]:+.4g}]"
@@ -115,3 +120,18 @@ def _still_to_explore(settings: Settings, values: OffPolicy) -> str:
         (f"exploration is still needed: {p.slice or 'all rows'}: {why}" for p in parts if (why := too_thin(p, settings.enough))),
         "",
     )
+
+
+def _loses_users(settings: Settings, values: OffPolicy) -> str:
+    """Return why the eval policy may lose too many users; empty if it does not, or if the log does not say who was lost."""
+    overall = values.of("")
+    found = overall.difference(EVAL, LOGGING) if overall else None
+    lost = found.unsubscribe_rate if found else None
+    if lost is None:
+        return ""
+    interval, margin = lost.interval(values.interval), settings.unsubscribe_margin
+    upper = interval[1] if interval else None
+    if (upper if upper is not None else lost.value or 0.0) <= margin:  # without an interval: nobody, or everybody, was lost
+        return ""
+    shown = "are not known" if upper is None else f"may be {upper:+.4g}"
+    return f"the eval policy's unsubscribes minus the logging policy's {shown}; allowed {margin:+.4g}"

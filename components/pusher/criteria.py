@@ -37,6 +37,8 @@ class Attached:
 def plan(blessing: Path, resolution: dict[str, Any] | None, bandit: Bandit) -> Attached:
     """Make the criteria from the evaluation's off-policy values, by the rule of `evaluation.off_policy.criteria`.
 
+    A slice whose value the file cannot hold (a tab, a line break) gets no criterion of its own: a reader's odd value ends no run.
+
     Args:
         blessing: folder with off_policy.json.
         resolution: PolicyResolver's: `policy`, `eval_share`, `reason`; None without that component.
@@ -44,7 +46,6 @@ def plan(blessing: Path, resolution: dict[str, Any] | None, bandit: Bandit) -> A
 
     Raises:
         RunFailed: there is no off_policy.json.
-        UserError: a value of a criteria column cannot be written down.
     """
     file = blessing / OFF_POLICY_FILE
     if not file.is_file():
@@ -53,7 +54,7 @@ def plan(blessing: Path, resolution: dict[str, Any] | None, bandit: Bandit) -> A
     enough = rule.Enough(asked.min_effective_sample_size, asked.min_support)
     decided = rule.decide(OffPolicy.from_json(file.read_text(encoding="utf-8")), columns=columns, enough=enough)
     chosen = resolution or UNRESOLVED
-    default, *slices = decided
+    default, *slices = decided = tuple(c for c in decided if served.can_be_written(c.values))
     criteria = served.Criteria(
         columns=columns,
         by_slice={c.values: served.Decision(c.kind, c.action) for c in slices},

@@ -1,6 +1,7 @@
 """PolicyResolver: every rule on values by hand, and the component in a TFX pipeline."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from store_for_test import config_in
 from waze_data_tfx.components.policy_resolver import logic
 from waze_data_tfx.errors import RunFailed, UserError
 from waze_data_tfx.evaluation.off_policy.criteria import Enough
-from waze_data_tfx.evaluation.off_policy.results import SliceResult
+from waze_data_tfx.evaluation.off_policy.results import Estimate, SliceResult
 from waze_data_tfx.evaluation.verdict import Verdict
 
 BETTER = {"eval-serving": (0.01, 0.03)}
@@ -65,6 +66,20 @@ def test_which_policy_serves(policy: Any, slices: tuple[SliceResult, ...], chose
     found = resolved(policy, *slices, share=0.25)
     assert (found.policy, found.eval_share) == (chosen, share)
     assert reason in found.reason
+
+
+@pytest.mark.parametrize(("upper", "chosen"), [(0.004, "eval"), (0.006, "serving")])
+def test_auto_does_not_choose_an_eval_policy_that_may_lose_too_many_users(upper: float, chosen: str) -> None:
+    part = slice_result(None, BETTER)
+    lost = Estimate(0.002, (0.0, upper), (-1.0, 1.0))
+    differences = tuple(
+        replace(d, unsubscribe_rate=lost) if (d.policy, d.other) == ("candidate_eval", "logging") else d for d in part.differences
+    )
+    settings = logic.Settings("auto", unsubscribe_margin=0.005)
+    found = logic.resolve(settings, status="blessed", values=off_policy(replace(part, differences=differences)))
+    assert found.policy == chosen
+    if chosen == "serving":
+        assert found.reason == "the eval policy's unsubscribes minus the logging policy's may be +0.006; allowed +0.005"
 
 
 @pytest.mark.parametrize("policy", ["auto", "serving", "eval"])

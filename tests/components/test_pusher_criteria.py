@@ -25,7 +25,8 @@ from waze_data_tfx.bandits.policies import exploration  # noqa: E402
 from waze_data_tfx.bandits.policies.criteria import EXPLOIT, EXPLORE, Criteria, fixed, read_criteria  # noqa: E402
 from waze_data_tfx.bandits.policies.identity import Identity  # noqa: E402
 from waze_data_tfx.components.evaluator import logic as evaluator_logic  # noqa: E402
-from waze_data_tfx.components.pusher import executor, logic  # noqa: E402
+from waze_data_tfx.components.pusher import criteria, executor, logic  # noqa: E402
+from waze_data_tfx.config.bandit import Bandit  # noqa: E402
 from waze_data_tfx.errors import RunFailed  # noqa: E402
 
 ACTIONS = ("a", "b", "c")
@@ -109,6 +110,16 @@ def push(place: Path, folder: Path, resolution: dict[str, Any] | None) -> Any:
     properties = {"custom_config": json_utils.dumps({"config": config.model_dump_json(by_alias=True)})}
     executor.Executor().Do(inputs, {"pushed_model": [pushed]}, properties)
     return pushed
+
+
+def test_a_slice_that_cannot_be_written_down_has_no_criterion_and_ends_no_run(tmp_path: Path) -> None:
+    write_off_policy(
+        tmp_path, slice_result(), slice_result({"segment": "a\tb"}, BETTER), slice_result({"segment": "new"}, BETTER)
+    )
+    bandit = Bandit.model_validate({"actions": ACTIONS, "serving": {"criteria_columns": ["segment"]}})
+    made = criteria.plan(tmp_path, None, bandit)
+    assert made.criteria.by_slice == {("new",): EXPLOIT}
+    assert [c["slice"] for c in made.record["criteria"]] == ["", "segment=new"]
 
 
 def test_serving_obeys_what_was_made_of_the_evaluation(place: Path, tmp_path: Path) -> None:

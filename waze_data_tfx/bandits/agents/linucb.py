@@ -3,14 +3,14 @@
 Equal to TF-Agents' LinearUCBAgent on well scaled features and exact on others. Imports TensorFlow at the top.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from waze_data_tfx.bandits.agents.base import Agent, Choice, Policy
-from waze_data_tfx.bandits.decisions import Batch, Problem
+from waze_data_tfx.bandits.agents.base import Choice, Policy
+from waze_data_tfx.bandits.agents.linear import LinearAgent
+from waze_data_tfx.bandits.decisions import Problem
 from waze_data_tfx.bandits.linear import scoring
 from waze_data_tfx.bandits.linear.log import OffPolicy
 from waze_data_tfx.bandits.linear.model import LinearModel
@@ -36,7 +36,7 @@ class LinUCBPolicy(Policy):
         return Choice(mean, greedy(tf.transpose(bound), eligible))
 
 
-class LinUCB(Agent):
+class LinUCB(LinearAgent):
     """Ridge regression of the reward per arm, or one for all arms with `per_arm`, with optimism about what is not known."""
 
     def __init__(
@@ -85,24 +85,3 @@ class LinUCB(Agent):
             priors=priors or {},
         )
         self._policy = LinUCBPolicy(self.model.theta, self.model.root, alpha)
-
-    @property
-    def policy(self) -> Policy:
-        """Return the optimistic policy."""
-        return self._policy
-
-    def train_step(self, batch: Batch) -> tf.Tensor:
-        """Add a batch and solve; see `LinearModel.train_step`."""
-        return self.model.train_step(batch)
-
-    def fit(self, batches: Callable[[], Iterator[Batch]]) -> Mapping[str, Any]:
-        """Learn from a log alone, in one pass; see `LinearModel.fit`."""
-        return self.model.fit(batches)
-
-    def state(self) -> Mapping[str, np.ndarray]:
-        """Return the sums."""
-        return self.model.state()
-
-    def warm_start(self, state: Mapping[str, np.ndarray], actions: tuple[str, ...]) -> None:
-        """Take the sums of a state, by the arms' names; a new arm begins from its prior."""
-        self.model.warm_start(state, actions)

@@ -5,14 +5,15 @@ I)^-1), of which a fixed number of draws is counted; so the probabilities are kn
 none). Imports TensorFlow at the top.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
 
-from waze_data_tfx.bandits.agents.base import Agent, Choice, Policy
-from waze_data_tfx.bandits.decisions import Batch, Problem
+from waze_data_tfx.bandits.agents.base import Choice, Policy
+from waze_data_tfx.bandits.agents.linear import LinearAgent
+from waze_data_tfx.bandits.decisions import Problem
 from waze_data_tfx.bandits.linear import scoring
 from waze_data_tfx.bandits.linear.log import OffPolicy
 from waze_data_tfx.bandits.linear.model import LinearModel
@@ -61,7 +62,7 @@ class SharedThompsonPolicy(Policy):
         return Choice(scoring.mean(x, self.theta), shares)
 
 
-class LinearThompson(Agent):
+class LinearThompson(LinearAgent):
     """Ridge regression of the reward per arm, or one for all arms with `per_arm`, explored by Thompson sampling."""
 
     def __init__(
@@ -115,27 +116,6 @@ class LinearThompson(Agent):
             priors=priors or {},
         )
         self._policy = self._make_policy(scale, draws, per_arm=per_arm)
-
-    @property
-    def policy(self) -> Policy:
-        """Return the sampling policy."""
-        return self._policy
-
-    def train_step(self, batch: Batch) -> tf.Tensor:
-        """Add a batch and solve; see `LinearModel.train_step`."""
-        return self.model.train_step(batch)
-
-    def fit(self, batches: Callable[[], Iterator[Batch]]) -> Mapping[str, Any]:
-        """Learn from a log alone, in one pass; see `LinearModel.fit`."""
-        return self.model.fit(batches)
-
-    def state(self) -> Mapping[str, np.ndarray]:
-        """Return the sums."""
-        return self.model.state()
-
-    def warm_start(self, state: Mapping[str, np.ndarray], actions: tuple[str, ...]) -> None:
-        """Take the sums of a state, by the arms' names; a new arm begins from its prior."""
-        self.model.warm_start(state, actions)
 
     def _make_policy(self, scale: float | str, draws: int, *, per_arm: bool) -> Policy:
         model, random = self.model, np.random.default_rng(self.seed)

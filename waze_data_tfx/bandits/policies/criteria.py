@@ -84,15 +84,25 @@ class Criteria:
         share = self.eval_share * _PERMILLE
         if not 0 <= share <= _PERMILLE or abs(share - round(share)) > 1e-6:
             raise UserError(f"criteria: eval_share; received {self.eval_share}; expected 0 to 1 in steps of 0.001")
-        odd = "\t\n\r\x01" + (SEPARATOR if len(self.columns) > 1 else "")
         for values in self.by_slice:
             if not self.columns or len(values) != len(self.columns):
                 expected = (
                     f"one value for each of {', '.join(self.columns)}" if self.columns else "no slice: there are no columns"
                 )
                 raise UserError(f"criteria: slice {values!r}; received {len(values)} values; expected {expected}")
-            if any(c in value for value in values for c in odd):
-                raise UserError(f"criteria: slice {values!r}; received a value with one of {odd!r}; expected none of them")
+            if not can_be_written(values):
+                raise UserError(
+                    f"criteria: slice {values!r}; received a value with one of {_odd(values)!r}; expected none of them"
+                )
+
+
+def can_be_written(values: tuple[str, ...]) -> bool:
+    """Whether the file can hold a slice with these values; what is done with every other row holds for one that it cannot."""
+    return not any(c in value for value in values for c in _odd(values))
+
+
+def _odd(values: tuple[str, ...]) -> str:
+    return "\t\n\r\x01" + (SEPARATOR if len(values) > 1 else "")
 
 
 def write_criteria(folder: Path, criteria: Criteria) -> None:

@@ -184,7 +184,7 @@ class _ExtractFn(beam.DoFn):
         features = {name: values for name, values in features.items() if values is not None}
         predictions: dict[str, Any] = {CANDIDATE: candidate} if self._models.baseline else candidate
         if self._models.baseline:
-            predictions[BASELINE] = self._baseline(self._models.baseline, serialized)
+            predictions[BASELINE] = self._baseline(self._models.baseline, serialized, decisions.eligible)
         for key, rows in self._rows_by_slice(serialized).items():
             yield {
                 constants.FEATURES_KEY: _take(features, rows),
@@ -202,12 +202,12 @@ class _ExtractFn(beam.DoFn):
             ).probabilities
         return answer
 
-    def _baseline(self, path: str, serialized: list[bytes]) -> dict[str, np.ndarray]:
+    def _baseline(self, path: str, serialized: list[bytes], eligible: np.ndarray) -> dict[str, np.ndarray]:
         try:
             answer = policies.choices(path, serialized, actions=self._settings.actions)
         except SignatureUnfit as error:
             raise SignatureUnfit(f"{supervised.BASELINE_FAILED}{error.message}") from error
-        return {"probabilities": answer.probabilities, "scores": answer.scores}
+        return {"probabilities": policies.acting(answer.probabilities, eligible), "scores": answer.scores}
 
     def _expected(
         self, decisions: Decisions, scores: np.ndarray, model: list[reward_model.RewardModel], serialized: list[bytes]

@@ -59,6 +59,19 @@ def choices(model_path: str, serialized: Sequence[bytes], *, actions: tuple[str,
     return Answer(*(_in_order(v, known, actions, model_path) for v in (probabilities, scores)))
 
 
+def acting(probabilities: np.ndarray, eligible: np.ndarray) -> np.ndarray:
+    """Return an older policy's probabilities, also of rows in which it knows none of the eligible actions: there any, evenly.
+
+    It would take its fallback there or nothing, and neither is among what could be taken.
+
+    Args:
+        probabilities: [n, n_actions].
+        eligible: [n, n_actions] bool.
+    """
+    lost = eligible.any(axis=1) & (np.where(eligible, probabilities, 0.0).sum(axis=1) == 0)
+    return np.where(lost[:, None], eligible / np.maximum(eligible.sum(axis=1, keepdims=True), 1), probabilities)
+
+
 def context(model_path: str, serialized: Sequence[bytes]) -> np.ndarray:
     """Return the contexts that the policy's agent learns from, [n, context_dim] float64."""
     return ask(model_path, serialized, ["context"], CONTEXT)["context"].astype(np.float64)

@@ -61,7 +61,10 @@ class Moments:
         """Add other workers' sums and return itself."""
         for other in others:
             if other.sums is not None:
-                self.sums = other.sums.copy() if self.sums is None else self.sums + other.sums
+                if self.sums is None:
+                    self.sums = other.sums.copy()
+                else:
+                    self.sums += other.sums  # in place: a wide context's sums are hundreds of megabytes
         return self
 
 
