@@ -2,7 +2,9 @@
 
 20 float features, 12 arms, one thread for everybody; rounds alternate between the sides, medians are printed. Batches of 16,384
 rows, as batch prediction sends them, for everybody; with 4,096 (`--batch 4096`) TF-Agents is 5 % faster, and ours has three
-quarters of its speed. Ours is the SavedModel's `raw` signature, called with its typed columns, a key and a mask: it answers with the key, the ranked
+quarters of its speed.
+
+Ours is the SavedModel's `raw` signature, called with its typed columns, a key and a mask: it answers with the key, the ranked
 list, scores, probabilities with a floor, the drawn action and its propensity. TF-Agents' compiled policy and the peers' `predict`
 answer with one action. "optional" takes columns in which NaN is missing, "criteria" asks a slice of every row, "eval" is
 `eval_raw`, "examples" is `serving_default` with serialized tf.Examples. The peers' environment is linear_bandits.py's.
