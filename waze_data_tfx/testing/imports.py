@@ -17,9 +17,11 @@ from types import FrameType, ModuleType, SimpleNamespace
 from typing import Any
 
 LAZY = "tensorflow._api.v2."
-LAZY_TOO = {"dill", "grpc", "httplib2", "opt_einsum", "pydot"}
+LAZY_TOO = {"dill", "grpc", "httplib2", "opt_einsum", "pydot", "yaml"}
 """Taken by Beam, TensorFlow and TFT as a whole, for what is not done here."""
 LAZY_SERVICES = re.compile(r"apache_beam\.portability\.api\..*_pb2_grpc")
+LAZY_OPS = re.compile(r"tensorflow\.\w+(\.\w+)*\.gen_\w+_ops")
+"""Wrappers of operations; modules that take one by name when they are imported have it executed at once."""
 RAW_OPS = f"{LAZY}raw_ops"
 EAGER = "tensorflow._api.v2.__operators__"
 """Importing it gives tensors their operators."""
@@ -55,6 +57,8 @@ def import_all() -> None:
     setattr(sys.modules["tensorflow_transform.nodes"], "pydot", importlib.import_module("pydot"))  # noqa: B010
     for module in (apache_beam.pipeline, apache_beam.utils.interactive_utils):
         module.is_in_ipython = lambda: False  # Beam finds out by importing IPython
+    deprecation = importlib.import_module("tensorflow.python.util.deprecation")
+    setattr(deprecation, "_PRINT_DEPRECATION_WARNINGS", False)  # noqa: B010  TensorFlow would inspect every call for a log nobody sees
 
 
 class _Pandas:
@@ -110,7 +114,7 @@ class _Lazily:
 def _loader(name: str) -> type["_LazyLoader"] | None:
     if name == RAW_OPS:
         return _RawOpsLoader
-    lazy = name in LAZY_TOO or LAZY_SERVICES.match(name) or (name.startswith(LAZY) and name != EAGER)
+    lazy = name in LAZY_TOO or LAZY_SERVICES.match(name) or LAZY_OPS.fullmatch(name) or (name.startswith(LAZY) and name != EAGER)
     return _LazyLoader if lazy else None
 
 

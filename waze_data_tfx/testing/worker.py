@@ -89,6 +89,7 @@ def main(folder: str) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the session's to answer: it closes standard input
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # which it would look for among all that is installed
     gc.disable()  # for good: a child is gone after one answer
     imports.import_all()
     gc.freeze()
