@@ -19,6 +19,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from waze_data_tfx.evaluation import results
 from waze_data_tfx.evaluation.measure import Models
 from waze_data_tfx.evaluation.off_policy import measure, reward_model
+from waze_data_tfx.evaluation.off_policy import metrics as metrics_module
 from waze_data_tfx.evaluation.off_policy.results import OffPolicy
 from waze_data_tfx.evaluation.off_policy.settings import Settings
 from waze_data_tfx.evaluation.off_policy.spec import metric_names
@@ -117,9 +118,14 @@ def test_weights_are_clipped_and_rows_sliced(tmp_path):
     assert (second["ips"], second["example_count"]) == pytest.approx((1 / 2, 2))
 
 
-def test_one_step_measure_equals_tfmas_own_pipeline_with_the_saved_config(place, log, off_policy_config, tmp_path):
+def test_one_step_measure_equals_tfmas_own_pipeline_with_the_saved_config(
+    place, simulated, off_policy_config, tmp_path, monkeypatch
+):
     """The same log, row by row through TFMA with the eval config that the measure has saved."""
-    config, patterns = off_policy_config(slices=["country"]), [str(place / "examples" / "*")]
+    monkeypatch.setattr(metrics_module, "PENDING_ROWS", 400)  # single rows and the two batches of 1024 fill it more than once
+    simulate, write_examples, _ = simulated
+    log, config = simulate(1500), off_policy_config(slices=["country"])
+    patterns = write_examples(log, tmp_path / "examples")
     (tmp_path / "ours").mkdir()
     found = measure.measure(
         config, Models(str(place / "good")), patterns, str(tmp_path / "ours"), lambda: beam.Pipeline(options=OPTIONS)
