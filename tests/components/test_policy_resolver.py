@@ -116,6 +116,7 @@ def test_in_a_tfx_pipeline_the_resolution_is_an_artifact_with_its_reason(tmp_pat
         pipeline="bandit",
         label="reward",
         key="user_id",
+        data={"input": "trips.csv", "split": {"by": ["user_id"]}},
         bandit=bandit,
         evaluation={"metrics": [{"name": "snips", "lower_bound": -1}]},
     ).model_dump_json(by_alias=True)

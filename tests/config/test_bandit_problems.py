@@ -21,7 +21,7 @@ def values(bandit: dict[str, Any] | None = BANDIT, **parts: Any) -> dict[str, An
         "pipeline": "bandit",
         "label": "reward",
         "key": "user",
-        "data": {"input": "x"},
+        "data": {"input": "x", "split": {"by": ["user"]}},
         "features": {"dense": ["age"], "vocabulary": {"segment": 5}},
         "evaluation": {"metrics": [{"name": "dr", "lower_bound": 0.0}], "slices": ["segment"]},
         **({"bandit": bandit} if bandit else {}),
@@ -90,6 +90,8 @@ def test_what_does_not_fit_is_said_with_its_key(bandit: dict[str, Any], key: str
     [
         (values(None), "bandit", "is required for pipeline bandit"),
         (values(key=None), "key", "is required for pipeline bandit: the user"),
+        (values(data={"input": "x"}), "data.split.by", "received all columns; expected [user], or data.split.time"),
+        (values(data={"input": "x", "split": {"by": ["user", "age"]}}), "data.split.by", "received [user, age]; expected [user]"),
         (values(weight="w"), "weight", "use bandit.agent.off_policy, or leave it out"),
         (values(code={"agent": "mine.py"}), "code.agent", "no agent is of this file; expected bandit.agent.name: mine:CLASS"),
         (

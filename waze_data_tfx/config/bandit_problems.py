@@ -41,6 +41,13 @@ def _left_out(config: Config) -> Iterator[Problem]:
     """What belongs to supervised models."""
     if config.key is None:
         yield "key", "is required for pipeline bandit: the user, by whom decisions are drawn and split"
+    split = config.data.split
+    if config.key and split.kind == "hash" and split.by != (config.key,):
+        received = f"received [{', '.join(split.by)}]" if split.by else "received all columns"
+        yield (
+            "data.split.by",
+            f"a user would be learnt from and judged at once; {received}; expected [{config.key}], or data.split.time",
+        )
     for key, value, instead in (
         ("code.model", config.code.model, "code.agent and bandit.agent.name: FILE:CLASS"),
         ("tuner", config.tuner, "settings of bandit.agent"),

@@ -142,7 +142,7 @@ def config(*, metrics=({"name": "auc", "lower_bound": 0.5},), slices=(), off_pol
             "pipeline": "bandit",
             "label": "reward",
             "key": "user_id",
-            "data": {"input": "x.csv"},
+            "data": {"input": "x.csv", "split": {"by": ["user_id"]}},
             "features": {"dense": ["x"]},
             "bandit": {
                 "actions": ACTIONS,

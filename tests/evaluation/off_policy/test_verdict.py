@@ -56,7 +56,7 @@ def _judge(*slices, baseline={"uri": "b"}, metrics=({"name": "auc", "lower_bound
             "pipeline": "bandit",
             "label": "reward",
             "key": "user",
-            "data": {"input": "x.csv"},
+            "data": {"input": "x.csv", "split": {"by": ["user"]}},
             "features": {"dense": ["x"]},
             "bandit": {"actions": ["news", "deals"], "columns": {"unsubscribed": "lost"}, "off_policy": off_policy},
             "evaluation": {"metrics": metrics, "slices": parts},
