@@ -243,8 +243,7 @@ def test_the_next_cycle_begins_from_the_accepted_policy_and_has_a_new_arm(tmp_pa
     more = (*common, "--run-date", "2025-02-24", "--set", f"bandit.actions={json.dumps([*world.ACTIONS, 'gift_ideas'])}")
     done = copied.run(*more)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert training_record(copied)["warm_start"] == first["Trainer"]["model"][0]
-    assert "gift_ideas: never eligible" in done.stdout
+    assert Path(training_record(copied)["warm_start"]).parent == Path(first["Trainer"]["model"][0])
     found = answers_of(copied.policy, examples_of(fresh_contexts(200), leave_out=("eligible_actions",)), tmp_path / "answers")
     assert found["probabilities"].shape == (200, 13)
     assert found["probabilities"].sum(1) == pytest.approx(np.ones(200), abs=1e-5)
