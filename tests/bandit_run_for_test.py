@@ -191,8 +191,8 @@ def made_run(
     bandit = {"actions": ACTIONS, "columns": {"unsubscribed": "unsubscribed"}, "serving": {"criteria_columns": ["country"]}}
     parts = {"pipeline": "bandit", "task": "bandit", "label": "reward", "key": "user_id", "bandit": bandit}
     parts |= {"evaluation": {"metrics": [{"name": "dr", "lower_bound": 0.1}], "slices": ["country"]}}
-    rows = {"input": str(folder / "trips.csv"), "split": {"by": ["user_id"]}}
-    asked = config_in(folder, **{"data": rows, **parts, **config})
+    parts |= {"data": {"input": str(folder / "trips.csv"), "split": {"by": ["user_id"]}}}
+    asked = config_in(folder, **{**parts, **config})
     assert asked.root is not None
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "trips.csv").write_text("miles\n1\n")
