@@ -12,6 +12,8 @@ PAIRS = {
     "eval-arm": ("candidate_eval", "best_arm"),
     "serving-arm": ("candidate", "best_arm"),
 }
+LOG_LOSES = 0.01
+"""The log's rate of unsubscribes, where a slice has any."""
 
 
 def slice_result(
@@ -21,6 +23,8 @@ def slice_result(
     n_effective: dict[str, float | None] | None = None,
     mean_weight: float = 1.0,
     arm: str | None = "b",
+    lost: dict[str, tuple[float, float] | None] | None = None,
+    log_loses: float = LOG_LOSES,
 ) -> SliceResult:
     """Return a slice whose policies are alike but for the given intervals of differences, keyed as in PAIRS.
 
@@ -30,16 +34,19 @@ def slice_result(
         n_effective: effective sample size by policy, 1000 where not given.
         mean_weight: of every policy.
         arm: the best single arm; None for none.
+        lost: intervals of unsubscribes minus the log's, of `candidate_eval` and of `arm:NAME`; none: unsubscribes are not logged.
+        log_loses: rate of unsubscribes of every policy, where `lost` is given.
     """
     key = columns or {}
-    names = ["candidate", "candidate_eval", "logging", *(["best_arm"] if arm else [])]
+    names = ["candidate", "candidate_eval", "logging", *(["best_arm", "arm"] if arm else [])]
+    rate = None if lost is None else Estimate(log_loses, None, None)
     policies = tuple(
         PolicyResult(
             kind=name,
-            action=(arm or "") if name == "best_arm" else "",
+            action=(arm or "") if name in ("best_arm", "arm") else "",
             is_best=False,
             estimates={},
-            unsubscribe_rate=None,
+            unsubscribe_rate=rate,
             effective_sample_size=(n_effective or {}).get(name, 1000.0),
             mean_weight=mean_weight,
             max_weight=2.0,
@@ -50,10 +57,12 @@ def slice_result(
         for name in names
     )
     differences = tuple(
-        Difference(policy, other, _estimate((intervals or {}).get(pair, ALIKE)), None)
+        Difference(policy, other, _estimate((intervals or {}).get(pair, ALIKE)), _lost(lost, policy, other))
         for pair, (policy, other) in PAIRS.items()
         if arm or other != "best_arm"
     )
+    if arm:
+        differences += (Difference(f"arm:{arm}", "logging", _estimate(ALIKE), _lost(lost, f"arm:{arm}", "logging")),)
     name = ",".join(f"{column}={value}" for column, value in sorted(key.items()))
     return SliceResult(name, key, 2000, 500, None, None, None, policies, differences, ())
 
@@ -68,6 +77,12 @@ def write_off_policy(folder: Path, *slices: SliceResult) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "off_policy.json").write_text(off_policy(*slices).to_json())
     return folder / "off_policy.json"
+
+
+def _lost(lost: dict[str, tuple[float, float] | None] | None, policy: str, other: str) -> Estimate | None:
+    if lost is None:
+        return None
+    return _estimate(lost.get(policy, (-0.001, 0.001)) if other == "logging" else (-0.001, 0.001))
 
 
 def _estimate(interval: tuple[float, float] | None) -> Estimate:

@@ -52,7 +52,8 @@ def plan(blessing: Path, resolution: dict[str, Any] | None, bandit: Bandit) -> A
         raise RunFailed(f"{file}: expected the off-policy values; received no such file", hint="waze-tfx run --from Evaluator")
     asked, columns = bandit.off_policy, bandit.serving.criteria_columns
     enough = rule.Enough(asked.min_effective_sample_size, asked.min_support)
-    decided = rule.decide(OffPolicy.from_json(file.read_text(encoding="utf-8")), columns=columns, enough=enough)
+    measured = OffPolicy.from_json(file.read_text(encoding="utf-8"))
+    decided = rule.decide(measured, columns=columns, enough=enough, unsubscribe_margin=asked.unsubscribe_margin)
     chosen = resolution or UNRESOLVED
     default, *slices = decided = tuple(c for c in decided if served.can_be_written(c.values))
     criteria = served.Criteria(

@@ -49,7 +49,7 @@ def _slice(*, name="", candidate=None, lowers=(0.01, 0.01, 0.01), lost=0.0, cali
     )
 
 
-def _judge(*slices, baseline={"uri": "b"}, metrics=({"name": "auc", "lower_bound": 0.55},), parts=(), **off_policy):  # noqa: B006
+def _judge(*slices, baseline={"uri": "b"}, metrics=({"name": "auc", "lower_bound": 0.55},), parts=(), serving=None, **off_policy):  # noqa: B006
     config = Config.model_validate(
         {
             "name": "t",
@@ -58,7 +58,12 @@ def _judge(*slices, baseline={"uri": "b"}, metrics=({"name": "auc", "lower_bound
             "key": "user",
             "data": {"input": "x.csv", "split": {"by": ["user"]}},
             "features": {"dense": ["x"]},
-            "bandit": {"actions": ["news", "deals"], "columns": {"unsubscribed": "lost"}, "off_policy": off_policy},
+            "bandit": {
+                "actions": ["news", "deals"],
+                "columns": {"unsubscribed": "lost"},
+                "off_policy": off_policy,
+                "serving": serving or {},
+            },
             "evaluation": {"metrics": metrics, "slices": parts},
         }
     )
@@ -127,6 +132,33 @@ def test_more_unsubscribes_than_the_margin_are_refused():
     judged = _judge(_slice(lost=0.02))
     assert judged.status == "refused"
     assert judged.reasons() == ["unsubscribe_rate differs from the log's 0.01 by +0.02, at most +0.021 at 0.95; allowed +0.005"]
+
+
+def _with_eval(*, ess=500.0, lower=0.01, lost=0.0):
+    """Return the slice of a good serving policy with an eval policy."""
+    part = _slice()
+    others = ("baseline", "logging", "best_arm")
+    differences = tuple(_difference(o, lower, lost=lost, policy="candidate_eval") for o in others)
+    policies = (*part.policies, _policy("candidate_eval", ess=ess))
+    return dataclasses.replace(part, policies=policies, differences=part.differences + differences)
+
+
+@pytest.mark.parametrize(
+    ("eval_policy", "status", "reason"),
+    [
+        ({}, "blessed", None),
+        ({"lost": 0.02}, "refused", "unsubscribe_rate (eval policy) differs from the log's 0.01 by +0.02"),
+        ({"lower": -0.2}, "refused", "dr (eval policy) differs from production by -0.18"),
+        ({"ess": 150.0}, "inconclusive", "effective_sample_size 150 < 200 rows' worth of overlap with the log (eval policy)"),
+    ],
+)
+def test_eval_policy_with_a_share_of_the_traffic_is_judged_too(eval_policy, status, reason):
+    judged = _judge(_with_eval(**eval_policy), serving={"eval_share": 0.2})
+    assert (judged.status, judged.reasons()[0].startswith(reason) if reason else judged.reasons()) == (
+        status,
+        True if reason else [],
+    )
+    assert _judge(_with_eval(**eval_policy)).status == "blessed"  # it serves nobody: the PolicyResolver judges it for `auto`
 
 
 def test_ordinary_thresholds_hold_for_all_rows_and_for_slices():

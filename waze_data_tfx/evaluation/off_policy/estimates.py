@@ -108,16 +108,15 @@ class _Estimator:
         settings, estimator = self._settings, self._settings.estimator
         others = [p for p in SAVED if p in self._plan.policies] + [LOGGING, BEST_ARM]
         names = {name: name for name in others} | {arm(k): f"arm:{a}" for k, a in enumerate(settings.actions)}
+        candidates = [p for p in ("candidate", "candidate_eval") if p in self._plan.policies]
+        pairs = [(policy, other) for policy in candidates for other in names if other != policy]
         found = []
-        for policy in (p for p in ("candidate", "candidate_eval") if p in self._plan.policies):
-            for other, shown in names.items():
-                if other == policy:
-                    continue
-                reward = self._estimate(self._value(policy, estimator, REWARD) - self._value(other, estimator, REWARD))
-                lost = None
-                if LOST in self._plan.outcomes:
-                    lost = self._estimate(self._value(policy, estimator, LOST) - self._value(other, estimator, LOST))
-                found.append(Difference(policy, shown, reward, lost))
+        for policy, other in (*pairs, (arm(self._best), LOGGING)):
+            reward = self._estimate(self._value(policy, estimator, REWARD) - self._value(other, estimator, REWARD))
+            lost = None
+            if LOST in self._plan.outcomes:
+                lost = self._estimate(self._value(policy, estimator, LOST) - self._value(other, estimator, LOST))
+            found.append(Difference(names.get(policy, policy), names[other], reward, lost))
         return found
 
     def _value(self, policy: str, estimator: str, outcome: str) -> Quantity:

@@ -77,10 +77,12 @@ class PolicyResult:
 
 @dataclass(frozen=True)
 class Difference:
-    """One of the candidate's two policies minus another policy on the same rows, by the gate's estimator.
+    """One of the candidate's two policies, or the best single arm, minus another policy, by the gate's estimator.
+
+    Both on the same rows.
 
     Attributes:
-        policy: candidate or candidate_eval.
+        policy: candidate, candidate_eval, or `arm:ACTION`.
         other: the other policy's name.
         reward: its expected reward minus the other's.
         unsubscribe_rate: its rate minus the other's; None without such a column.
@@ -129,7 +131,8 @@ class SliceResult:
         auc_interval: Hanley and McNeil's, at the file's confidence.
         baseline_auc: the same of the baseline.
         policies: candidate first.
-        differences: candidate and candidate_eval minus baseline, logging, best_arm and every arm, and minus each other.
+        differences: candidate and candidate_eval minus baseline, logging, best_arm and every arm, and minus each
+            other; and the arm that best_arm names minus logging: what the decision criteria ask before they fix it.
         calibration: one entry per action.
         tuned: hyperparameters that SLOPE chose for the candidate and that hold for all policies: switch_tau, dros_lambda and
             max_weight, which is the config's if that names one.

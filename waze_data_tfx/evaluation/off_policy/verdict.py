@@ -2,7 +2,9 @@
 
 Pure: estimates go in, the project's one `Verdict` comes out. Called by the Evaluator. Beside the config's ordinary thresholds it
 judges, on all rows: overlap and propensities (where these fail nothing else of the log can be believed, and the verdict is
-inconclusive), the candidate against production, the log and the best single arm, and the unsubscribes. Imports nothing heavy.
+inconclusive), the candidate against production, the log and the best single arm, and the unsubscribes; of each of the candidate's
+two policies that the config lets serve. Where it lets the evaluation choose (`policy: auto`), the gate judges the serving policy,
+and the PolicyResolver takes the eval policy only if that is worth more and keeps the same guard-rail. Imports nothing heavy.
 """
 
 import dataclasses
@@ -16,6 +18,7 @@ from waze_data_tfx.evaluation.spec import BASELINE, CANDIDATE
 from waze_data_tfx.evaluation.verdict import Check, Metrics, Status, Verdict
 
 from . import numbers
+from .criteria import EVAL, SERVING
 from .results import Estimate, OffPolicy, SliceResult
 from .settings import CALIBRATION_TOLERANCE
 
@@ -51,9 +54,13 @@ def judge(
     assert overall is not None  # the slice of all rows is always there
     old = metrics_of(found, BASELINE) if baseline else None
     ordinary = verdict.judge(config, metrics_of(found, CANDIDATE), old, model=model, data=data, baseline=baseline, note=note)
-    trust = list(_trust(config.bandit, overall))
-    others = [*_with_intervals(ordinary.checks, config.bandit, found), *_comparisons(config.bandit, overall, note)]
-    others += _guard_rail(config.bandit, overall)
+    trust: list[Check] = []
+    others = [*_with_intervals(ordinary.checks, config.bandit, found)]
+    for policy in judged_policies(config.bandit):
+        trust += _trust(config.bandit, overall, policy)
+        others += _comparisons(config.bandit, overall, policy, note)
+        others += _guard_rail(config.bandit, overall, policy)
+    trust += _propensities(overall)
     doubt = next((c.reason for c in trust if c.passed is False), "")
     checks = (*trust, *(_doubted(c, doubt) for c in others))
     hint = MORE_OVERLAP if doubt else ordinary.hint
@@ -66,8 +73,15 @@ def metrics_of(found: OffPolicy, model_name: str) -> Metrics:
 
 
 def judged_policy(bandit: Bandit) -> str:
-    """Return which of the candidate's two policies is judged: the one that will serve."""
-    return "candidate_eval" if bandit.serving.policy == "eval" else "candidate"
+    """Return which of the candidate's two policies is judged first: the one that will serve, or serves most."""
+    return judged_policies(bandit)[0]
+
+
+def judged_policies(bandit: Bandit) -> tuple[str, ...]:
+    """Return which of the candidate's two policies are judged: all that the config lets serve."""
+    if bandit.serving.policy == "eval":
+        return (EVAL,)
+    return (SERVING, EVAL) if bandit.serving.eval_share > 0 else (SERVING,)
 
 
 def _status(checks: tuple[Check, ...], doubt: str) -> Status:
@@ -84,9 +98,14 @@ def _doubted(check: Check, doubt: str) -> Check:
     return dataclasses.replace(check, passed=None, reason=f"{check.reason}; not judged: {doubt}")
 
 
-def _trust(bandit: Bandit, overall: SliceResult) -> Iterator[Check]:
-    """Yield whether the log overlaps with the policy and its propensities can be right."""
-    policy, asked = overall.policy(judged_policy(bandit)), bandit.off_policy
+def _named(check: str, bandit: Bandit, policy: str) -> str:
+    """Return a check's name; that of the second policy that is judged says which it is."""
+    return check if policy == judged_policy(bandit) else f"{check} (eval policy)"
+
+
+def _trust(bandit: Bandit, overall: SliceResult, judged: str) -> Iterator[Check]:
+    """Yield whether the log overlaps with a policy."""
+    policy, asked = overall.policy(judged), bandit.off_policy
     rules = (
         ("effective_sample_size", float(asked.min_effective_sample_size), "rows' worth of overlap with the log"),
         ("mean_weight", asked.min_support, "of its decisions are in the log's reach"),
@@ -96,7 +115,12 @@ def _trust(bandit: Bandit, overall: SliceResult) -> Iterator[Check]:
         passed = value is not None and value >= bound
         shown = "none" if value is None else f"{value:.6g}"
         reason = f"{name} {shown} {'>=' if passed else '<'} {bound:.6g} {meaning}"
-        yield Check(f"{name} of the policy", "", value, bound, None, None, None, passed, reason)
+        check = _named(f"{name} of the policy", bandit, judged)
+        yield Check(check, "", value, bound, None, None, None, passed, _named(reason, bandit, judged))
+
+
+def _propensities(overall: SliceResult) -> Iterator[Check]:
+    """Yield the actions whose logged propensities cannot be right."""
     for entry in overall.calibration:
         if entry.passed is False and entry.ratio is not None:
             reason = (
@@ -124,12 +148,13 @@ def _with_intervals(checks: tuple[Check, ...], bandit: Bandit, found: OffPolicy)
         yield filled
 
 
-def _comparisons(bandit: Bandit, overall: SliceResult, note: str) -> Iterator[Check]:
-    """Yield whether the lower bound of the paired difference to each other policy is high enough."""
-    asked, policy = bandit.off_policy, judged_policy(bandit)
+def _comparisons(bandit: Bandit, overall: SliceResult, policy: str, note: str) -> Iterator[Check]:
+    """Yield whether the lower bound of the paired difference of a policy to each other one is high enough."""
+    asked = bandit.off_policy
     for name in asked.compare:
         other, difference = overall.policy(OTHERS[name]), overall.difference(policy, OTHERS[name])
-        check = f"{asked.estimator} against {name}"
+        check = _named(f"{asked.estimator} against {name}", bandit, policy)
+        value = _named(asked.estimator, bandit, policy)
         if other is None or difference is None:
             yield Check(check, "", None, 0.0 - asked.margin, None, None, None, None, f"{note}: not judged")
             continue
@@ -138,35 +163,36 @@ def _comparisons(bandit: Bandit, overall: SliceResult, note: str) -> Iterator[Ch
         found = difference.reward
         interval = numbers.whole(found.interval(asked.interval))
         if found.value is None or interval is None:
-            reason = f"{asked.estimator} cannot be compared with {called}: {_undefined(found)}"
+            reason = f"{value} cannot be compared with {called}: {_undefined(found)}"
             yield Check(check, "", None, 0.0 - asked.margin, old, None, None, False, reason)
             continue
         passed = interval[0] >= 0.0 - asked.margin
         reason = (
-            f"{asked.estimator} differs from {called} by {found.value:+.4g}, between {interval[0]:+.4g} and {interval[1]:+.4g} "
+            f"{value} differs from {called} by {found.value:+.4g}, between {interval[0]:+.4g} and {interval[1]:+.4g} "
             f"at {asked.confidence:g}; lower bound {'>=' if passed else '<'} {0.0 - asked.margin:g}"
         )
         yield Check(check, "", found.value, 0.0 - asked.margin, old, None, interval, passed, reason)
 
 
-def _guard_rail(bandit: Bandit, overall: SliceResult) -> Iterator[Check]:
-    """Yield whether the upper bound of the rate of unsubscribes is not too far above the log's."""
-    asked, policy = bandit.off_policy, judged_policy(bandit)
+def _guard_rail(bandit: Bandit, overall: SliceResult, policy: str) -> Iterator[Check]:
+    """Yield whether the upper bound of a policy's rate of unsubscribes is not too far above the log's."""
+    asked = bandit.off_policy
     difference, logging = overall.difference(policy, "logging"), overall.policy("logging")
     found = difference.unsubscribe_rate if difference else None
     if found is None or logging is None or logging.unsubscribe_rate is None:
         return
-    name, bound = "unsubscribe_rate against logging", asked.unsubscribe_margin
+    name, bound = _named("unsubscribe_rate against logging", bandit, policy), asked.unsubscribe_margin
+    rate = _named("unsubscribe_rate", bandit, policy)
     old, interval = logging.unsubscribe_rate.value, numbers.whole(found.interval(asked.interval))
     if old == 0 and interval is None:
         yield Check(name, "", found.value, bound, old, None, None, None, "nobody unsubscribed in the log: not judged")
     elif found.value is None or interval is None:
-        reason = f"unsubscribe_rate cannot be compared with the log's: {_undefined(found)}"
+        reason = f"{rate} cannot be compared with the log's: {_undefined(found)}"
         yield Check(name, "", None, bound, old, None, None, False, reason)
     else:
         passed = interval[1] <= bound
         reason = (
-            f"unsubscribe_rate differs from the log's {old or 0.0:.4g} by {found.value:+.4g}, at most {interval[1]:+.4g} at "
+            f"{rate} differs from the log's {old or 0.0:.4g} by {found.value:+.4g}, at most {interval[1]:+.4g} at "
             f"{asked.confidence:g}; allowed {bound:+g}"
         )
         yield Check(name, "", found.value, bound, old, None, interval, passed, reason)
