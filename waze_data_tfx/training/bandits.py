@@ -28,7 +28,7 @@ from waze_data_tfx.config.schema import Config
 from waze_data_tfx.errors import UserError
 from waze_data_tfx.features.inputs import model_inputs
 
-from . import contexts
+from . import carry, contexts
 from .arms import read_arm_features
 from .logged import Log, read_log
 
@@ -62,12 +62,14 @@ def run_fn(fn_args: Any) -> None:
     name, seed, settings = chosen["agent"], chosen["seed"], chosen["settings"]
     if config.code.agent:
         usercode.offer(config.code.agent)
-    agent, begun, refused = begin(lambda: make_agent(name, problem, settings, seed=seed), fn_args.base_model)
+    meanings = carry.meanings(inputs, transformed, config)
+    agent, begun, refused = begin(lambda: make_agent(name, problem, settings, seed=seed), fn_args.base_model, meanings)
     fitted = agent.fit(train.batches)
     fit_s, started = time.monotonic() - started, time.monotonic()
     identity = identity_of(agent, {"name": name, **settings}, config)
     export(agent.policy, problem, identity, columns=_columns(transformed, encode, config), directory=fn_args.serving_model_dir)
     _save_state(agent, fn_args.serving_model_dir)
+    carry.write_meanings(meanings, Path(fn_args.serving_model_dir))
     seconds = {"read": read_s, "fit": fit_s, "export": time.monotonic() - started}
     record = {
         "policy_id": identity.policy_id,
@@ -78,25 +80,32 @@ def run_fn(fn_args: Any) -> None:
         "fit": dict(fitted),
         "n_train_rows": train.split.n_rows,
         "n_eval_rows": evaluation.split.n_rows,
-        "context": contexts.names(inputs),
+        "context": meanings,
         "eval": measured(agent, evaluation),
         "seconds": seconds,
     }
     _write_record(fn_args.model_run_dir, record)
 
 
-def begin(make: Callable[[], Agent], base_model: str | None) -> tuple[Agent, str | None, str | None]:
+def begin(make: Callable[[], Agent], base_model: str | None, meanings: list[str]) -> tuple[Agent, str | None, str | None]:
     """Return an agent that begins from the last accepted policy, where that lies, and why it does not begin from it.
 
-    A window's vocabulary or a new feature changes the width of the context, and another agent has another state: what was
-    learnt then does not fit, and the agent begins anew, which is said.
+    What was learnt of a number of the context is carried over by what the number means: a window's vocabulary or a new feature
+    changes their order and their count. Where an agent's state cannot be rearranged so, or another agent has another state, it
+    begins anew, which is said.
+
+    Args:
+        make: makes the agent.
+        base_model: the accepted policy's folder; None for none.
+        meanings: of the context's numbers now, by `carry.meanings`.
     """
     agent = make()
     if not base_model:
         return agent, None, None
     folder = Path(base_model)
     try:
-        agent.warm_start(load_state(folder / STATE_FILE), read_identity(folder).actions)
+        state = carry.carried(load_state(folder / STATE_FILE), agent, before=carry.read_meanings(folder), now=meanings)
+        agent.warm_start(state, read_identity(folder).actions)
     except (UserError, FileNotFoundError) as error:
         why = error.message if isinstance(error, UserError) else f"{folder / STATE_FILE}: no such file"
         print(f"Trainer: begins anew, not from {base_model}: {why}", flush=True)

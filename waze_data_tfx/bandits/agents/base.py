@@ -76,6 +76,14 @@ class Agent(abc.ABC):
     def state(self) -> Mapping[str, np.ndarray]:
         """Return everything that was learnt, by name, for `warm_start`."""
 
+    def context_axes(self) -> Mapping[str, int] | None:
+        """Return, of each array of `state` that has an entry per number of the context, by name, the axis of these entries.
+
+        Training then gives `warm_start` a state that is rearranged by what the numbers mean now. {}: no array has such entries,
+        or `fit` makes them all anew. None (the default): not known; where the meanings changed, the agent then begins anew.
+        """
+        return None
+
     @abc.abstractmethod
     def warm_start(self, state: Mapping[str, np.ndarray], actions: tuple[str, ...]) -> None:
         """Begin from another agent's state; its actions may be fewer than or in another order than this problem's.

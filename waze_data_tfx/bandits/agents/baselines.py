@@ -89,6 +89,10 @@ class Baseline(Agent):
         """Return the sums."""
         return {name: variable.numpy() for name, variable in self.sums.items()}
 
+    def context_axes(self) -> Mapping[str, int]:
+        """Return none: the context is not read."""
+        return {}
+
     def warm_start(self, state: Mapping[str, np.ndarray], actions: tuple[str, ...]) -> None:
         """Take the sums of a state, by the actions' names; a new action begins with none.
 

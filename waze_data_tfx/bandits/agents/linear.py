@@ -38,6 +38,10 @@ class LinearAgent(Agent):
         """Return the sums."""
         return self.model.state()
 
+    def context_axes(self) -> Mapping[str, int]:
+        """Return none: `fit` makes the sums anew from its log."""
+        return {}
+
     def warm_start(self, state: Mapping[str, np.ndarray], actions: tuple[str, ...]) -> None:
         """Take the sums of a state, by the arms' names; a new arm begins from its prior."""
         self.model.warm_start(state, actions)

@@ -107,6 +107,16 @@ class Mixture(Agent):
         named = {f"{i}/{name}": value for i, agent in enumerate(self.agents) for name, value in agent.state().items()}
         return {**named, "gains": self._gains.numpy(), "rows": self._rows.numpy()}
 
+    def context_axes(self) -> Mapping[str, int] | None:
+        """Return the agents' own; None if one of them does not know."""
+        found: dict[str, int] = {}
+        for i, agent in enumerate(self.agents):
+            axes = agent.context_axes()
+            if axes is None:
+                return None
+            found |= {f"{i}/{name}": axis for name, axis in axes.items()}
+        return found
+
     def warm_start(self, state: Mapping[str, np.ndarray], actions: tuple[str, ...]) -> None:
         """Begin each agent from its part of the state, and exp3 from its gains."""
         if np.shape(state.get("gains", ())) != tuple(self._gains.shape):

@@ -83,6 +83,10 @@ class NeuralAgent(Agent):
         """Return the network's variables, those of dr's reward model, and the number of rows learnt from."""
         return {**{name: v.numpy() for name, v in self._named().items()}, "samples": self.samples.numpy()}
 
+    def context_axes(self) -> Mapping[str, int]:
+        """Return the first layers' kernels, whose rows are the context's numbers."""
+        return {f"{net}/hidden_0_kernel": 0 for net in ("network", "reward_model")}
+
     def warm_start(self, state: Mapping[str, np.ndarray], actions: tuple[str, ...]) -> None:
         """Begin from a state's weights; an action's output is found by its name. Adam's moments and the row count begin anew.
 
