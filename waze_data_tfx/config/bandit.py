@@ -72,7 +72,13 @@ class OffPolicy(Section):
     interval: Annotated[Literal["bootstrap", "bernstein"], Field(description="bernstein holds for any sample, and is wider.")] = (
         "bootstrap"
     )
-    max_weight: Annotated[float | None, Field(gt=0, description="Where importance weights are clipped; null: by SLOPE.")] = 100.0
+    max_weight: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Where importance weights are clipped, below what the floor alone makes (n_actions / floor: 600 of 12 and 0.02); null: by SLOPE.",
+        ),
+    ] = 100.0
     n_folds: Annotated[int, Field(ge=2, description="Of users, for the reward model: none is judged by a model that saw it.")] = 5
     n_bootstrap: Annotated[PositiveInt, Field(description="Resamples of groups of users.")] = 1000
     min_effective_sample_size: Annotated[
