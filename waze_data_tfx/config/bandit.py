@@ -76,7 +76,8 @@ class OffPolicy(Section):
         float | None,
         Field(
             gt=0,
-            description="Where importance weights are clipped, below what the floor alone makes (n_actions / floor: 600 of 12 and 0.02); null: by SLOPE.",
+            description="Where importance weights are clipped, below what the floor alone makes (n_actions / floor: "
+            "600 of 12 and 0.02); null: by SLOPE.",
         ),
     ] = 100.0
     n_folds: Annotated[int, Field(ge=2, description="Of users, for the reward model: none is judged by a model that saw it.")] = 5
