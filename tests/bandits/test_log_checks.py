@@ -95,6 +95,14 @@ def test_a_row_that_cannot_be_used_is_named_with_its_count(change: dict, name: s
     assert found.hint
 
 
+def test_a_log_in_which_nothing_was_ever_eligible_stops() -> None:
+    text = {"eligible": ["a,b"]}  # a text that was never split
+    found = findings(SPEC, count(SPEC, batch({"reward": 1.0, **text}, text)))
+    [finding] = [f for f in found if f.name == "nothing_eligible"]
+    assert (finding.level, "no action was eligible in 2 of 2" in finding.message) == ("error", True)
+    assert "SPLIT(names, ',')" in finding.hint
+
+
 def test_errors_stop_all_at_once_and_warnings_do_not() -> None:
     warnings = list(found_in({"eligible": ["a", "bs"]}).values())
     assert {f.name for f in check("log.sql", warnings)} == {"eligible_unknown", "action_never_taken", "action_never_eligible"}

@@ -10,7 +10,9 @@ from waze_data_tfx.bandits.agents import AGENTS
 from waze_data_tfx.bandits.registry import resolve
 from waze_data_tfx.config import Config
 from waze_data_tfx.config.agent import READS, Agent
+from waze_data_tfx.config.bandit import Bandit
 from waze_data_tfx.config.schema import Inconsistent
+from waze_data_tfx.errors import ConfigError
 
 BANDIT = {"actions": ["news", "deals", "trends"]}
 
@@ -60,7 +62,7 @@ def test_a_bandits_task_goes_without_saying_and_its_log_is_read() -> None:
         (
             {"serving": {"criteria_columns": ["age"]}},
             "bandit.serving.criteria_columns",
-            "expected the columns of one of evaluation.slices; received ['age']",
+            "expected the columns of one of evaluation.slices; received ['age']; known: ['segment']",
         ),
         ({"columns": {"action": "age"}}, "bandit.columns.action", "'age' is a feature, too; what is known only after"),
         ({"columns": {"policy": "action"}}, "bandit.columns.policy", "'action' is bandit.columns.action already"),
@@ -68,6 +70,18 @@ def test_a_bandits_task_goes_without_saying_and_its_log_is_read() -> None:
         ({"agent": {"name": "linucb", "epsilon": 0.1}}, "bandit.agent.epsilon", "agent linucb does not read it, only neural_eps"),
         ({"agent": {"name": "linucb", "params": {"x": 1}}}, "bandit.agent.params", "only an agent of your own"),
         ({"agent": {"off_policy": "dr"}}, "bandit.agent.off_policy", "agent linucb knows none and ips"),
+        ({"agent": {"interactions": True}}, "bandit.agent.interactions", "set per_arm: true, or leave it out"),
+        (
+            {"agent": {"add_bias": True, "priors": {"dealz": {"mean": 0.1, "strength": 5}}}},
+            "bandit.agent.priors.dealz",
+            "unknown action 'dealz'; known: deals, news, trends; did you mean 'deals'?",
+        ),
+        (
+            {"agent": {"priors": {"deals": {"mean": 0.1, "strength": 5}}}},
+            "bandit.agent.priors.deals.mean",
+            "set add_bias: true",
+        ),
+        ({"agent": {"name": "mine:Own", "epsilon": 0.1}}, "bandit.agent.epsilon", "an agent of your own stand under params"),
         ({"agent": {"name": "fixed"}}, "bandit.agent.action", "is required for agent fixed"),
         ({"agent": {"name": "fixed", "action": "new"}}, "bandit.agent.action", "unknown action 'new'"),
         ({"agent": {"name": "linucb", "per_arm": True}}, "bandit.arm_features", "is required for an agent per arm"),
@@ -92,6 +106,8 @@ def test_what_does_not_fit_is_said_with_its_key(bandit: dict[str, Any], key: str
         (values(key=None), "key", "is required for pipeline bandit: the user"),
         (values(data={"input": "x"}), "data.split.by", "received all columns; expected [user], or data.split.time"),
         (values(data={"input": "x", "split": {"by": ["user", "age"]}}), "data.split.by", "received [user, age]; expected [user]"),
+        (values(training={"epochs": 3}), "training.epochs", "what learns is set under bandit.agent"),
+        (values(model={"hidden_units": [3]}), "model.hidden_units", "what learns is set under bandit.agent"),
         (values(weight="w"), "weight", "use bandit.agent.off_policy, or leave it out"),
         (values(code={"agent": "mine.py"}), "code.agent", "no agent is of this file; expected bandit.agent.name: mine:CLASS"),
         (
@@ -134,3 +150,8 @@ def test_an_agents_file_may_hold_a_part_of_a_mixture() -> None:
     config = Config.model_validate(values({**BANDIT, "agent": {"name": "mixture", "agents": parts}}, code={"agent": "mine.py"}))
     assert config.bandit is not None
     assert config.bandit.agent.own_modules == ("mine",)
+
+
+def test_one_action_is_too_few() -> None:
+    with pytest.raises(ConfigError, match=r"Bandit: actions: expected at least 2 entries; received 1"):
+        Bandit(actions=("news",))

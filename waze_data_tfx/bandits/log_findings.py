@@ -161,6 +161,8 @@ def _row_faults(spec: LogSpec, counts: LogCounts) -> list[Finding]:
             expected = f"received {values}; expected one of {', '.join(f'{r:g}' for r in spec.rewards)}"
         else:
             expected = f"expected {expected}"
+        if fault == "nothing_eligible" and n == counts.rows:
+            level, hint = "error", "let the column be an array of names of bandit.actions: SPLIT(names, ',') where it is one text"
         hint = hint or PROPENSITY_HINT
         message = f"{what} in {n} of {counts.rows} decisions, the first {counts.first[fault]}; {expected}"
         found.append(Finding(fault, level, message, hint))

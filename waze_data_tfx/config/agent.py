@@ -166,11 +166,21 @@ def agent_problems(agent: Agent, where: str, actions: tuple[str, ...] | None) ->
     for key in type(agent).model_fields:
         if key != "name" and key not in own and getattr(agent, key) != type(agent).model_fields[key].default:
             readers = [name for name, keys in READS.items() if key in keys] or ["an agent of your own"]
+            if agent.is_own:
+                yield f"{where}.{key}", f"is a setting of {', '.join(readers)}; those of an agent of your own stand under params"
+                continue
             yield f"{where}.{key}", f"agent {agent.name} does not read it, only {', '.join(readers)}; leave it out"
     for i, part in enumerate(agent.agents or ()):
         yield from agent_problems(part, f"{where}.agents.{i}", actions)
     if agent.off_policy == "dr" and "learning_rate" not in own:
         yield f"{where}.off_policy", f"agent {agent.name} knows none and ips; doubly robust targets are for neural agents"
+    if agent.interactions and not agent.per_arm:
+        yield f"{where}.interactions", "are products of context and arm features; set per_arm: true, or leave it out"
+    for arm, prior in (agent.priors or {}).items():
+        if actions is not None and arm not in actions:
+            yield f"{where}.priors.{arm}", unknown_name("action", arm, actions)
+        elif isinstance(prior.mean, float) and not agent.add_bias:
+            yield f"{where}.priors.{arm}.mean", "one number is the intercept, and there is none; set add_bias: true"
     if agent.name == "mixture":
         if len(agent.agents or ()) < 2:
             yield f"{where}.agents", f"a mixture has two agents or more; received {len(agent.agents or ())}"

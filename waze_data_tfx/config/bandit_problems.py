@@ -41,6 +41,11 @@ def _left_out(config: Config) -> Iterator[Problem]:
     """What belongs to supervised models."""
     if config.key is None:
         yield "key", "is required for pipeline bandit: the user, by whom decisions are drawn and split"
+    for section, kept, instead in (("training", ("seed",), "bandit.agent"), ("model", ("params",), "bandit.agent")):
+        values = getattr(config, section)
+        for field, info in type(values).model_fields.items():
+            if field not in kept and getattr(values, field) != info.default:
+                yield f"{section}.{field}", f"pipeline bandit does not read it; what learns is set under {instead}"
     split = config.data.split
     if config.key and split.kind == "hash" and split.by != (config.key,):
         received = f"received [{', '.join(split.by)}]" if split.by else "received all columns"
@@ -82,4 +87,10 @@ def _column_problems(config: Config) -> Iterator[Problem]:
         taken.setdefault(name, key)
     criteria = config.bandit.serving.criteria_columns
     if criteria and tuple(sorted(criteria)) not in {tuple(sorted(s.columns)) for s in config.evaluation.slices}:
-        yield "bandit.serving.criteria_columns", f"expected the columns of one of evaluation.slices; received {list(criteria)}"
+        known = (
+            "; known: " + ", ".join(str(list(s.columns)) for s in config.evaluation.slices) if config.evaluation.slices else ""
+        )
+        yield (
+            "bandit.serving.criteria_columns",
+            f"expected the columns of one of evaluation.slices; received {list(criteria)}{known}",
+        )

@@ -110,7 +110,10 @@ def _describe(detail: Any, key: Key, section: type[BaseModel]) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     guess = ""
     if kind == "too_short":
-        return "expected at least one entry; received none"
+        least, given = detail["ctx"]["min_length"], len(detail["input"])
+        return (
+            "expected at least one entry; received none" if least == 1 else f"expected at least {least} entries; received {given}"
+        )
     if kind in EXPECTED:
         known = _fields_at(key, section)
         message = EXPECTED[kind] + (f" with any of {', '.join(known)}" if kind == "model_type" else "")

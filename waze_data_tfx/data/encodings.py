@@ -27,7 +27,7 @@ def unreadable(config: Config, types: Mapping[str, ColumnType], stored: "Mapping
     for name, kind in types.items():
         if name not in stored:
             continue
-        said = refusal(stored[name], kind) or _one_value(config, name, stored[name])
+        said = refusal(stored[name], kind) or _one_value(config, name, stored[name]) or _several(config, name, stored[name])
         if said:
             found[name] = f"cannot be read as {kind}: {said}"
     return found
@@ -47,3 +47,14 @@ def _one_value(config: Config, name: str, stored: "pa.DataType") -> str | None:
     if pt.is_binary(stored) or pt.is_large_binary(stored) or pt.is_fixed_size_binary(stored):
         return f"the {role} is text or a number; received bytes; convert it in the query, such as by TO_HEX"
     return None
+
+
+def _several(config: Config, name: str, stored: "pa.DataType") -> str | None:
+    """Return why the column of a bandit's eligible actions cannot be one text."""
+    import pyarrow.types as pt
+
+    if config.bandit is None or name != config.bandit.columns.eligible:
+        return None
+    if pt.is_list(stored) or pt.is_large_list(stored) or pt.is_fixed_size_list(stored):
+        return None
+    return f"the eligible actions are an array of names; received one text; split it: SPLIT({name}, ',')"

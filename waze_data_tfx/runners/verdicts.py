@@ -73,6 +73,10 @@ def _rows(execution: Execution, config: Config) -> str:
     parts = [f"{rows['rows_read']:,} rows: {splits}"]
     parts += [f"dropped: {dropped}"] if dropped else []
     parts += [f"rejected: {rejected} (see {config.root}/rejected)"] if rejected else []
+    warnings = [warning["message"] for warning in rows.get("log", {}).get("warnings", ())]
+    if warnings:
+        more = f" (+{len(warnings) - 1}, see the report)" if len(warnings) > 1 else ""
+        parts.append(f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''} of the log: {warnings[0]}{more}")
     return "; ".join(parts)
 
 
