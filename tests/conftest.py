@@ -17,6 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from letter_for_test import Letter
 
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # before TensorFlow, whichever test of a process is first to import it
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts tests in the background; children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -44,7 +46,7 @@ def waze_tfx(
     return subprocess.run(
         [sys.executable, "-m", "waze_data_tfx", *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**{k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}, **environment},  # as a user has it
         capture_output=True,
         text=True,
         timeout=timeout,

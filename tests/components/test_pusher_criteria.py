@@ -104,6 +104,7 @@ def push(place: Path, folder: Path, resolution: dict[str, Any] | None) -> Any:
         pipeline="bandit",
         label="reward",
         key="user_id",
+        data={"input": "log.csv", "split": {"by": ["user_id"]}},
         bandit={"actions": ACTIONS, "serving": {"criteria_columns": ["segment"]}},
         evaluation={"metrics": [{"name": "snips", "lower_bound": -1}], "slices": ["segment"]},
     )

@@ -248,11 +248,14 @@ def _place(error: BaseException) -> str:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """Return the exception and what it came from, the root last."""
+    """Return the exception and what it came from, the root last; not the text of another process's traceback."""
     chain: list[BaseException] = []
     current: BaseException | None = error
-    while current is not None and current not in chain:
-        chain.append(current)
+    seen: list[BaseException] = []
+    while current is not None and current not in seen:
+        seen.append(current)
+        if type(current).__name__ != "_RemoteTraceback":
+            chain.append(current)
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return chain
 
