@@ -26,7 +26,7 @@ def window(topics: list[str], folder: Path) -> list[str]:
             "pipeline": "bandit",
             "label": "reward",
             "key": "user",
-            "data": {"input": "x.csv"},
+            "data": {"input": "x.csv", "split": {"by": ["user"]}},
             "features": {"dense": ["age"], "vocabulary": {"topic": {}}, "sequence": {"path": {"of": "ids", "max_length": 2}}},
             "bandit": {"actions": ["a", "b"]},
             "evaluation": {"metrics": [{"name": "dr", "lower_bound": 0}]},
